@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engine hands to a task: values and open descriptors, never a path.
+ *
+ * Belongs here: the shape of a grant as the engine takes it.
+ * Does not belong here: who may have what (runtime/grant), how a descriptor came
+ * to be (runtime/broker).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct engine_counters;
+
+/* Ceilings of a grant; passing one fails engine_task_start() with ENGINE_LIMIT. */
+enum {
+    ENGINE_ARGS_MAX = 4096,
+    ENGINE_ENV_MAX = 4096,
+    ENGINE_FOLDERS_MAX = 256,
+    ENGINE_TEXT_MAX = 128 * 1024, /* bytes of one argument, variable or path */
+};
+
+/**
+ * struct engine_limits - walls around one task
+ *
+ * Zero means the default that is named with the field; ENGINE_NO_LIMIT means none
+ * where the default is a number.
+ */
+#define ENGINE_NO_LIMIT UINT64_MAX
+struct engine_limits {
+    uint64_t memory_bytes;   /* over all instances of the task; default: none */
+    uint64_t instance_max;   /* instances alive at once; default: the engine's total */
+    uint64_t handle_max;     /* resources one instance may hold; default 10,000 */
+    uint64_t cpu_weight;     /* share under contention, 1 to 10,000; default 100 */
+    uint64_t cpu_quota_ns;   /* CPU time per period; default: none */
+    uint64_t cpu_period_ns;  /* default 100 ms; at least 1 ms */
+    uint64_t connection_max; /* open connections of a server; default 1,024 */
+    uint64_t request_max;    /* requests in flight at once; default 128 */
+    uint64_t queue_max;      /* requests that wait for their turn; default 1,024 */
+    uint64_t queue_ns;       /* longest wait for a turn, then 503; default 10 s */
+    uint64_t request_ns;     /* from a request's start to its end; default 60 s */
+    uint64_t head_ns;        /* to send a whole request head; default 10 s */
+    uint64_t head_bytes;     /* of a request head; default 64 KiB, at least 8 KiB */
+    uint64_t body_bytes;     /* of a request body; default 64 MiB */
+};
+
+/**
+ * struct engine_folder - one preopened folder
+ * @dir:        an open directory
+ * @guest_path: its name inside the component, for example "/data"
+ * @read_only:  refuse writing (the mount itself should refuse it as well)
+ */
+struct engine_folder {
+    int dir;
+    const char *guest_path;
+    bool read_only;
+};
+
+/**
+ * struct engine_grant - everything a task may touch
+ *
+ * Texts are UTF-8, borrowed for the call and copied. Descriptors (@input, @output,
+ * @error, @listener, the folders) pass to the engine when engine_task_start()
+ * succeeds and stay the caller's when it fails. The engine sets O_NONBLOCK on pipes,
+ * sockets and terminals among them.
+ *
+ * @name:     for log lines, for example the container's id; may be NULL
+ * @input:    stdin, -1: at its end from the start; a server never reads it
+ * @output:   stdout, -1: thrown away
+ * @error:    stderr, -1: thrown away; the engine adds its own "skep: …" lines
+ * @listener: a listening stream socket for a server; -1 for a command
+ * @counters: where to count; NULL: nowhere
+ */
+struct engine_grant {
+    const char *name;
+    size_t arg_count;
+    const char *const *args; /* args[0] is the program's own name */
+    size_t env_count;
+    const char *const *env; /* NAME=value */
+    const char *cwd;        /* initial cwd; NULL: "/" */
+    int input;
+    int output;
+    int error;
+    int listener;
+    size_t folder_count;
+    const struct engine_folder *folders;
+    struct engine_limits limits;
+    struct engine_counters *counters;
+};
