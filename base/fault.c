@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A fault is a struct on the caller's stack; composing one only formats text. */
+#include "base/fault.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct kind {
+    int grpc;
+    int exit;
+    const char *words;
+} kinds[FAULT_KINDS] = {
+    [FAULT_NONE] = {0, 0, "ok"},
+#define FAULT(name, grpc, exit, words) [FAULT_##name] = {grpc, exit, words},
+#include "base/fault.def"
+#undef FAULT
+};
+
+static const struct by_errno {
+    int err;
+    enum fault_kind kind;
+} by_errno[] = {
+    {ENOENT, FAULT_NOT_FOUND},    {ESRCH, FAULT_NOT_FOUND},      {EEXIST, FAULT_EXISTS},
+    {EACCES, FAULT_DENIED},       {EPERM, FAULT_DENIED},         {EROFS, FAULT_DENIED},
+    {EMFILE, FAULT_LIMIT},        {ENFILE, FAULT_LIMIT},         {ENOMEM, FAULT_LIMIT},
+    {ENOSPC, FAULT_LIMIT},        {EFBIG, FAULT_LIMIT},          {EINVAL, FAULT_INVALID},
+    {ENOTDIR, FAULT_INVALID},     {ELOOP, FAULT_INVALID},        {ENAMETOOLONG, FAULT_INVALID},
+    {ETIMEDOUT, FAULT_TIMEOUT},   {ECONNREFUSED, FAULT_UNAVAILABLE},
+    {ECONNRESET, FAULT_UNAVAILABLE}, {EPIPE, FAULT_UNAVAILABLE}, {ENOSYS, FAULT_UNSUPPORTED},
+    {EOPNOTSUPP, FAULT_UNSUPPORTED},
+};
+
+int fault(struct fault *why, enum fault_kind kind, const char *format, ...)
+{
+    va_list values;
+
+    why->kind = kind;
+    why->err = 0;
+    va_start(values, format);
+    (void)vsnprintf(why->text, sizeof(why->text), format, values);
+    va_end(values);
+    return -1;
+}
+
+int fault_sys(struct fault *why, int err, const char *format, ...)
+{
+    char what[FAULT_TEXT_MAX];
+    va_list values;
+
+    why->kind = FAULT_SYSTEM;
+    why->err = err < 0 ? -err : err;
+    for (size_t i = 0; i < ARRAY_SIZE(by_errno); i++) {
+        if (by_errno[i].err == why->err) {
+            why->kind = by_errno[i].kind;
+        }
+    }
+    va_start(values, format);
+    (void)vsnprintf(what, sizeof(what), format, values);
+    va_end(values);
+    (void)snprintf(why->text, sizeof(why->text), "%.*s: %s", FAULT_TEXT_MAX - 64, what,
+                   strerror(why->err));
+    return -1;
+}
+
+int fault_while(struct fault *why, const char *format, ...)
+{
+    char what[FAULT_TEXT_MAX];
+    char rest[FAULT_TEXT_MAX];
+    va_list values;
+
+    va_start(values, format);
+    (void)vsnprintf(what, sizeof(what), format, values);
+    va_end(values);
+    memcpy(rest, why->text, sizeof(rest));
+    rest[sizeof(rest) - 1] = '\0';
+    (void)snprintf(why->text, sizeof(why->text), "%.*s: %.*s", FAULT_TEXT_MAX / 3, what,
+                   FAULT_TEXT_MAX, rest);
+    return -1;
+}
+
+int fault_grpc(enum fault_kind kind)
+{
+    return kinds[kind].grpc;
+}
+
+int fault_exit(enum fault_kind kind)
+{
+    return kinds[kind].exit;
+}
+
+const char *fault_words(enum fault_kind kind)
+{
+    return kinds[kind].words;
+}
