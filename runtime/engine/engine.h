@@ -6,14 +6,14 @@
  * grant, interrupting them, and saying how they ended.
  * Does not belong here: policy, paths, protocols, and who asked (runtime/worker).
  *
- * Thread: every function may be called from any thread, and none blocks on a guest,
- * except engine_free(). No function lets a panic out: it comes back as ENGINE_BUG.
- * Results: 0 done, negative failed with the sentence in @why.
+ * Thread: any, for every function; only engine_free() waits for guests. A panic never
+ * leaves: it comes back as ENGINE_BUG. Results: 0 done, negative failed, and @why says why.
  */
 #pragma once
 
 #include <stdint.h>
 
+#include "base/attr.h"
 #include "runtime/engine/counters.h"
 #include "runtime/engine/grant.h"
 
@@ -38,38 +38,33 @@ struct engine_why {
 
 enum engine_log_level { ENGINE_LOG_ERROR, ENGINE_LOG_WARN, ENGINE_LOG_INFO, ENGINE_LOG_DEBUG };
 
-/* Takes a line (NUL-terminated, borrowed for the call). Runs on any thread; must not block. */
+/* Takes a line, borrowed for the call. Runs on any thread; must not block. */
 typedef void engine_log_fn(void *owner, enum engine_log_level level, const char *text);
 
 /**
- * struct engine_options - how large an engine is
- * @threads:   threads that run guests, at most 256; 0: one per CPU
- * @instances: most component instances alive at once, over all tasks; 0: 16,000.
- *             Clamped to what vm.max_map_count carries, which is then logged
- * @log:       may be NULL
+ * struct engine_options - how large an engine is; vm.max_map_count may clamp it (logged)
  */
 struct engine_options {
-    uint32_t threads;
-    uint32_t instances;
-    engine_log_fn *log;
+    uint32_t threads;   /* that run guests, at most 256; 0: one per CPU */
+    uint32_t instances; /* of components, alive at once over all tasks; 0: 16,000 */
+    engine_log_fn *log; /* may be NULL */
     void *log_owner;
 };
 
 /**
  * engine_new() - start an engine
  *
- * Call before descriptors and paths are taken away: it reads /proc/sys/vm/max_map_count,
- * /proc/swaps and opens /proc/self/pagemap. Installs handlers of SIGSEGV, SIGILL, SIGFPE
- * and SIGBUS, which pass on what is not a guest's.
- * @ret_engine: the caller's, until engine_free()
+ * Call before paths are taken away: it reads /proc/sys/vm, /proc/swaps and opens
+ * /proc/self/pagemap. Installs handlers of SIGSEGV, SIGILL, SIGFPE and SIGBUS, which pass
+ * on what is not a guest's. @ret_engine is the caller's, until engine_free().
  */
-int engine_new(const struct engine_options *options, struct engine **ret_engine,
-               struct engine_why *why);
+int engine_new(const struct engine_options *options, own struct engine **ret_engine,
+               struct engine_why *why) MUST_USE;
 
-/* engine_free() - kill all tasks, report their ends, join the threads. NULL in, NULL out. Blocks. */
-struct engine *engine_free(struct engine *engine);
+/* Kill all tasks, report their ends, join the threads: blocks. NULL in, NULL out. */
+struct engine *engine_free(own struct engine *engine);
 
-/* The number of instances that @options asked for, after clamping. */
+/* How many instances fit, after clamping. */
 uint32_t engine_instances(const struct engine *engine);
 
 enum engine_kind {
@@ -85,16 +80,17 @@ struct engine_component_info {
 
 /**
  * engine_component_load() - map a precompiled component and resolve its imports
- * @cwasm:         a file made by skep-compiler, unchanged since; its bytes are trusted
- *                 as code, so the caller has checked its digest. Borrowed for the call;
- *                 the file must never be written or truncated afterwards
+ * @cwasm:         a file made by skep-compiler; its bytes are trusted as code, so the
+ *                 caller has checked its digest. Borrowed for the call; the file must
+ *                 never change afterwards
  * @ret_component: one reference, the caller's; tasks keep their own
  */
 int engine_component_load(struct engine *engine, int cwasm, struct engine_component_info *ret_info,
-                          struct engine_component **ret_component, struct engine_why *why);
+                          own struct engine_component **ret_component,
+                          struct engine_why *why) MUST_USE;
 
 /* Drop the caller's reference; before engine_free(). NULL in, NULL out. */
-struct engine_component *engine_component_free(struct engine_component *component);
+struct engine_component *engine_component_free(own struct engine_component *component);
 
 enum engine_how {
     ENGINE_EXITED,  /* the guest came to its end; code is its exit code, 0 to 255 */
@@ -112,8 +108,8 @@ struct engine_exit {
     char text[400];
 };
 
-/* Told exactly once per task how it ended, on an engine thread, after the grant's descriptors
- * are closed. Must not block; may call engine_task_free(), but not engine_free(). */
+/* Told once per task how it ended, on an engine thread, after the grant's descriptors are
+ * closed. Must not block; may call engine_task_free(), but not engine_free(). */
 typedef void engine_exit_fn(void *owner, const struct engine_exit *end);
 
 struct engine_watcher {
@@ -127,11 +123,11 @@ struct engine_watcher {
  * @ret_task: the caller's, until engine_task_free()
  *
  * A command gets one instance, a server a fresh one for each request. What goes wrong
- * after the arguments were taken is an ending, not a failure of this call.
+ * afterwards is an ending, not a failure of this call.
  */
 int engine_task_start(struct engine_component *component, const struct engine_grant *grant,
-                      const struct engine_watcher *watcher, struct engine_task **ret_task,
-                      struct engine_why *why);
+                      const struct engine_watcher *watcher, own struct engine_task **ret_task,
+                      struct engine_why *why) MUST_USE;
 
 /* Interrupt all instances, wherever they are, and end. Does nothing to a task that ended. */
 void engine_task_kill(struct engine_task *task);
@@ -140,15 +136,15 @@ void engine_task_kill(struct engine_task *task);
  * @grace_ns; a command ends at once. Calling again shortens the grace, never lengthens it. */
 void engine_task_drain(struct engine_task *task, uint64_t grace_ns);
 
-/* No guest code runs from the next interruption point (about 1 ms) until resumed. Time limits
- * of requests go on meanwhile. Both do nothing where there is nothing to do. */
+/* No guest code runs from the next interruption point (about 1 ms) until resumed; the time
+ * limits of requests go on. */
 void engine_task_pause(struct engine_task *task);
 void engine_task_resume(struct engine_task *task);
 
 /* Replace the limits; what is already held or running stays. */
 int engine_task_update(struct engine_task *task, const struct engine_limits *limits,
-                       struct engine_why *why);
+                       struct engine_why *why) MUST_USE;
 
-/* Give the handle back, after the end was reported. A task that still runs is killed,
- * and its watcher is not told. NULL in, NULL out. */
-struct engine_task *engine_task_free(struct engine_task *task);
+/* Give the handle back. A task that still runs is killed, and its watcher not told. NULL in,
+ * NULL out. */
+struct engine_task *engine_task_free(own struct engine_task *task);
