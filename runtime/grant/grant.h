@@ -47,6 +47,7 @@ struct grant_limits {
     uint64_t request_max;
     uint64_t request_ns;
     uint64_t queue_max;
+    uint64_t queue_ns;
     uint64_t connection_max;
     uint64_t body_bytes;
 };
@@ -75,6 +76,10 @@ struct grant {
     own char **ignored; /* what the spec asked for and a component has no use of, in words */
     size_t ignored_count;
 };
+
+/* The limits alone, in a fixed number of bytes; decoding is false when too short. Thread: any. */
+void grant_limits_encode(const struct grant_limits *limits, struct buf *out);
+bool grant_limits_decode(struct cursor *in, struct grant_limits *ret) MUST_USE;
 
 struct grant *grant_free(own struct grant *grant);
 DEFINE_AUTO(struct grant *, grant_free)
