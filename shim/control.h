@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control socket: what the launcher asks of skepd.
+ * The control socket: what the launcher asks of skepd, and how it starts skepd.
  *
  * One SOCK_SEQPACKET connection a launcher, one request, one answer. A request is the verb's
  * letter, then texts, each ended by a NUL byte, in the order given. An answer is a letter, then
  * one text ended by NUL.
+ *
+ * skepd is started as `skepd --state FOLDER --address GRPC --ttrpc TTRPC` in a session of its own,
+ * cwd "/", descriptors 0 to 2 on /dev/null, and CONTROL_READY_FD a pipe, with the launcher holding
+ * FOLDER/lock meanwhile. It writes one byte '+' when both sockets listen, or '-' and a sentence
+ * when it cannot, and closes the pipe. FOLDER exists and belongs to it; a daemon is for one
+ * containerd and one build, so FOLDER's name is a hash of both.
  *
  * Belongs here: the words both sides share; this header includes nothing of ours, because the
  * launcher is libc only.
@@ -12,7 +18,8 @@
 #pragma once
 
 enum {
-    CONTROL_START = 's',  /* namespace, id, bundle, gRPC address, ttrpc address */
+    CONTROL_START = 's',  /* namespace, id, bundle, gRPC address, ttrpc address, domain mode
+                            ("namespace", "node" or "pod") */
     CONTROL_DELETE = 'd', /* namespace, id, bundle */
     CONTROL_INFO = 'i',   /* nothing */
 
@@ -23,4 +30,16 @@ enum {
     CONTROL_REFUSED = 'r', /* any: a sentence */
 
     CONTROL_BYTES_MAX = 16384, /* of a request or an answer */
+    CONTROL_READY_FD = 3,
 };
+
+/* Domain modes: who shares a worker. Chosen by the name under which the launcher is called. */
+#define CONTROL_DOMAIN_NAMESPACE "namespace" /* containerd-shim-skep-v2 */
+#define CONTROL_DOMAIN_NODE "node"           /* containerd-shim-skep-shared-v2 */
+#define CONTROL_DOMAIN_POD "pod"             /* containerd-shim-skep-isolated-v2 */
+
+/* Files of the state folder. */
+#define CONTROL_SOCKET "control.sock"
+#define CONTROL_TASK_SOCKET "task.sock"
+#define CONTROL_LOCK "lock"
+#define CONTROL_LOG "skepd.log"

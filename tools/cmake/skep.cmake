@@ -100,6 +100,6 @@ endfunction()
 # Adds a room's folder when it is there, so that rooms can be built alone.
 function(skep_folder folder)
     if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt)
-        add_subdirectory(${folder})
+        add_subdirectory(${PROJECT_SOURCE_DIR}/${folder} ${PROJECT_BINARY_DIR}/${folder})
     endif()
 endfunction()
