@@ -117,3 +117,51 @@ void text_hex(const uint8_t *bytes, size_t length, char *ret)
     }
     ret[2 * length] = '\0';
 }
+
+/* Bytes of the UTF-8 character at @at (RFC 3629: shortest form, no surrogates); 0 for none. */
+static size_t character_bytes(const unsigned char *at)
+{
+    static const struct form {
+        unsigned char first;
+        unsigned char last;
+        unsigned char low; /* bounds of the second byte */
+        unsigned char high;
+        size_t bytes;
+    } forms[] = {
+        {0x20, 0x7e, 0x00, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        const struct form *form = &forms[i];
+
+        if (at[0] < form->first || at[0] > form->last) {
+            continue;
+        }
+        if (form->bytes > 1 && (at[1] < form->low || at[1] > form->high)) {
+            return 0;
+        }
+        for (size_t k = 2; k < form->bytes; k++) {
+            if ((at[k] & 0xc0) != 0x80) {
+                return 0;
+            }
+        }
+        return form->bytes;
+    }
+    return 0;
+}
+
+void text_make_printable(char *text)
+{
+    while (*text != '\0') {
+        size_t bytes = character_bytes((const unsigned char *)text);
+        bool is_c1 = bytes == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
+
+        if (bytes == 0 || is_c1) {
+            *text = '?';
+            bytes = 1;
+        }
+        text += bytes;
+    }
+}

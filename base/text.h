@@ -57,3 +57,9 @@ enum { IDENTIFIER_MAX = 76 };
  * @ret:    2 * @length + 1 bytes, NUL-terminated
  */
 void text_hex(const uint8_t *bytes, size_t length, char *ret);
+
+/**
+ * text_make_printable() - let a foreign text through to people and to protobuf
+ * @text: NUL-terminated; control bytes and whatever is no UTF-8 become '?', its length stays
+ */
+void text_make_printable(char *text);

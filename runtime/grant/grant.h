@@ -88,7 +88,7 @@ DEFINE_AUTO(struct grant *, grant_free)
  * grant_encode() - the part of a grant that the worker needs: values, no path of the node
  * @grant: the grant
  * @out:   appended; its max should be GRANT_BYTES_MAX
- * @why:   FAULT_LIMIT when it does not fit
+ * @why:   FAULT_LIMIT or FAULT_INVALID when it passes a ceiling of this header
  *
  * Descriptors travel beside it in this order: stdin, stdout, stderr, listener (only those that
  * the message says), then one folder descriptor for each of @folders in order.
