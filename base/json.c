@@ -57,6 +57,10 @@ int node_parse(struct text bytes, const char *what, size_t max, own struct node 
         return fault(why, FAULT_LIMIT, "%s has %zu bytes; at most %zu are read", what,
                      bytes.length, max);
     }
+    if (bytes.length > 0 && memchr(bytes.at, '\0', bytes.length)) {
+        /* jansson takes a NUL between values for white space. */
+        return fault(why, FAULT_INVALID, "%s is not JSON: it holds a NUL byte", what);
+    }
     if (is_too_deep(bytes)) {
         return fault(why, FAULT_LIMIT, "%s is nested deeper than %d levels", what, NODE_DEPTH_MAX);
     }

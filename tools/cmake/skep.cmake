@@ -12,15 +12,19 @@ set(SKEP_WARNINGS
     -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wundef -Wvla
     -Wcast-qual -Wpointer-arith -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes
     -Wold-style-definition -Wredundant-decls -Wimplicit-fallthrough -Wformat=2
-    -Wdouble-promotion -Wnull-dereference -Wswitch-enum -Wfloat-equal -Wbad-function-cast
+    -Wdouble-promotion -Wswitch-enum -Wfloat-equal -Wbad-function-cast
     -fno-common -Wno-format-truncation)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+    # With inlining it guesses at paths that cannot be taken.
+    list(APPEND SKEP_WARNINGS -Wnull-dereference)
+endif()
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     list(APPEND SKEP_WARNINGS
         -Wduplicated-cond -Wlogical-op -Wjump-misses-init -Walloc-zero -Wtrampolines
         -Wuse-after-free=3 -Wstack-usage=65536)
     if(CMAKE_BUILD_TYPE STREQUAL "Sanitize")
         # Instrumented code trips the flow-based warnings.
-        list(REMOVE_ITEM SKEP_WARNINGS -Wnull-dereference -Wstack-usage=65536)
+        list(REMOVE_ITEM SKEP_WARNINGS -Wstack-usage=65536)
         list(APPEND SKEP_WARNINGS -Wno-maybe-uninitialized)
     endif()
 endif()
