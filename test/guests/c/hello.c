@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hello: a command whose first argument says what it shall do (a WASI p1 core module).
+ *
+ * Every ending and every effect a test needs from a command is a verb here, so that one small
+ * module serves the whole table. Without a verb it prints its arguments, environment and folder.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MIB = 1024 * 1024, CHUNK = 16 * 1024 };
+
+extern char **environ;
+
+static int complain(const char *what, const char *name)
+{
+    fprintf(stderr, "hello: %s %s: %s\n", what, name, strerror(errno));
+    return 1;
+}
+
+static unsigned long number(const char *text)
+{
+    char *end = NULL;
+    unsigned long value = 0;
+
+    errno = 0;
+    value = strtoul(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0') {
+        fprintf(stderr, "hello: '%s' is not a number\n", text);
+        exit(2);
+    }
+    return value;
+}
+
+/* All of stdout is flushed before a wait, an ending or a raw write: tests watch the order. */
+static int copy(int from, int to)
+{
+    static char bytes[CHUNK];
+    ssize_t got = 0;
+
+    fflush(stdout);
+    while ((got = read(from, bytes, sizeof(bytes))) > 0) {
+        ssize_t done = 0;
+
+        while (done < got) {
+            ssize_t put = write(to, bytes + done, (size_t)(got - done));
+
+            if (put < 0) {
+                return complain("write", "output");
+            }
+            done += put;
+        }
+    }
+    return got < 0 ? complain("read", "input") : 0;
+}
+
+static void rest(unsigned long milliseconds)
+{
+    struct timespec span = {
+        .tv_sec = (time_t)(milliseconds / 1000),
+        .tv_nsec = (long)(milliseconds % 1000) * 1000000L,
+    };
+
+    fflush(stdout);
+    nanosleep(&span, NULL);
+}
+
+static int show(int argc, char **argv)
+{
+    char folder[1024];
+
+    printf("Hello from C\n");
+    for (int i = 0; i < argc; i++) {
+        printf("arg %d: %s\n", i, argv[i]);
+    }
+    for (char **entry = environ; entry && *entry; entry++) {
+        printf("env %s\n", *entry);
+    }
+    printf("cwd %s\n", getcwd(folder, sizeof(folder)) ? folder : "(none)");
+    return 0;
+}
+
+static int do_env(char **words)
+{
+    const char *value = getenv(words[0]);
+
+    if (!value) {
+        fprintf(stderr, "hello: no %s in the environment\n", words[0]);
+        return 1;
+    }
+    printf("%s\n", value);
+    return 0;
+}
+
+static int do_cat(char **words)
+{
+    int file = open(words[0], O_RDONLY);
+    int result = 0;
+
+    if (file < 0) {
+        return complain("open", words[0]);
+    }
+    result = copy(file, STDOUT_FILENO);
+    close(file);
+    return result;
+}
+
+static int do_write(char **words)
+{
+    FILE *file = fopen(words[0], "w");
+
+    if (!file) {
+        return complain("create", words[0]);
+    }
+    fprintf(file, "%s\n", words[1]);
+    return fclose(file) == 0 ? 0 : complain("close", words[0]);
+}
+
+static int do_ls(char **words)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(words[0], &entries, NULL, alphasort);
+
+    if (count < 0) {
+        return complain("list", words[0]);
+    }
+    for (int i = 0; i < count; i++) {
+        if (strcmp(entries[i]->d_name, ".") != 0 && strcmp(entries[i]->d_name, "..") != 0) {
+            printf("%s\n", entries[i]->d_name);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return 0;
+}
+
+static int do_stat(char **words)
+{
+    struct stat info;
+
+    if (stat(words[0], &info) < 0) {
+        return complain("stat", words[0]);
+    }
+    printf("%s %lld %s\n", S_ISDIR(info.st_mode) ? "folder" : S_ISREG(info.st_mode) ? "file" : "other",
+           (long long)info.st_size, words[0]);
+    return 0;
+}
+
+static int do_rm(char **words)
+{
+    return unlink(words[0]) == 0 ? 0 : complain("remove", words[0]);
+}
+
+static int do_mkdir(char **words)
+{
+    return mkdir(words[0], 0755) == 0 ? 0 : complain("make", words[0]);
+}
+
+static int do_exit(char **words)
+{
+    fflush(stdout);
+    exit((int)number(words[0]));
+}
+
+static int do_sleep(char **words)
+{
+    printf("sleeping\n");
+    rest(number(words[0]) * 1000);
+    return 0;
+}
+
+static int do_spin(char **words)
+{
+    volatile unsigned long turns = 0;
+
+    (void)words;
+    printf("spinning\n");
+    fflush(stdout);
+    for (;;) {
+        turns++;
+    }
+}
+
+static int do_trap(char **words)
+{
+    (void)words;
+    printf("trapping\n");
+    fflush(stdout);
+    __builtin_trap();
+}
+
+static unsigned deeper(unsigned depth);
+static unsigned (*volatile next)(unsigned) = deeper;
+
+/* Recursion on the engine's stack alone: no local of it lies in linear memory. */
+static unsigned deeper(unsigned depth)
+{
+    return next(depth + 1) + depth;
+}
+
+static int do_overflow(char **words)
+{
+    (void)words;
+    printf("recursing\n");
+    fflush(stdout);
+    return (int)(next(1) & 1U);
+}
+
+/* Volatile, or the compiler sees that nobody reads the memory and takes none. */
+static char *volatile eaten_last;
+
+static int do_eat(char **words)
+{
+    unsigned long wanted = number(words[0]);
+
+    printf("eating\n"); /* the adapter takes its own memory at the first output: before ours */
+    fflush(stdout);
+    for (unsigned long eaten = 0; eaten < wanted; eaten++) {
+        char *piece = malloc(MIB);
+
+        if (!piece) {
+            fprintf(stderr, "hello: refused after %lu MiB\n", eaten);
+            abort();
+        }
+        memset(piece, (int)(eaten & 0x7f) + 1, MIB);
+        eaten_last = piece;
+    }
+    printf("ate %lu MiB\n", wanted);
+    if (words[1]) {
+        rest(number(words[1]) * 1000);
+    }
+    return 0;
+}
+
+static int do_echo(char **words)
+{
+    (void)words;
+    return copy(STDIN_FILENO, STDOUT_FILENO);
+}
+
+static int do_err(char **words)
+{
+    fprintf(stderr, "%s\n", words[0]);
+    return 0;
+}
+
+static int do_flood(char **words)
+{
+    unsigned long left = number(words[0]);
+    static char line[64];
+
+    memset(line, 'x', sizeof(line) - 1);
+    line[sizeof(line) - 1] = '\n';
+    while (left > 0) {
+        size_t now = left < sizeof(line) ? (size_t)left : sizeof(line);
+
+        if (fwrite(line, 1, now, stdout) != now) {
+            return complain("write", "output");
+        }
+        left -= now;
+    }
+    return 0;
+}
+
+static int do_ticks(char **words)
+{
+    unsigned long count = number(words[0]);
+    unsigned long pause = number(words[1]);
+
+    for (unsigned long i = 1; i <= count; i++) {
+        printf("tick %lu\n", i);
+        rest(pause);
+    }
+    return 0;
+}
+
+static const struct verb {
+    const char *name;
+    int words; /* at least so many must follow */
+    int (*run)(char **words);
+    const char *use;
+} verbs[] = {
+    {"env", 1, do_env, "env NAME"},
+    {"cat", 1, do_cat, "cat FILE"},
+    {"write", 2, do_write, "write FILE TEXT"},
+    {"ls", 1, do_ls, "ls FOLDER"},
+    {"stat", 1, do_stat, "stat PATH"},
+    {"rm", 1, do_rm, "rm FILE"},
+    {"mkdir", 1, do_mkdir, "mkdir FOLDER"},
+    {"exit", 1, do_exit, "exit CODE"},
+    {"sleep", 1, do_sleep, "sleep SECONDS"},
+    {"spin", 0, do_spin, "spin (for ever)"},
+    {"trap", 0, do_trap, "trap (unreachable)"},
+    {"overflow", 0, do_overflow, "overflow (the stack)"},
+    {"eat", 1, do_eat, "eat MIB [SECONDS] (abort when memory is refused, else hold it)"},
+    {"echo", 0, do_echo, "echo (stdin to stdout)"},
+    {"err", 1, do_err, "err TEXT (to stderr)"},
+    {"flood", 1, do_flood, "flood BYTES (to stdout)"},
+    {"ticks", 2, do_ticks, "ticks COUNT MILLISECONDS (a line each)"},
+};
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return show(argc, argv);
+    }
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0 && argc - 2 >= verbs[i].words) {
+            return verbs[i].run(argv + 2);
+        }
+    }
+    if (strcmp(argv[1], "show") == 0) {
+        return show(argc, argv);
+    }
+    fprintf(stderr, "hello: cannot '%s' with %d words; the verbs are:\n  show\n", argv[1], argc - 2);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        fprintf(stderr, "  %s\n", verbs[i].use);
+    }
+    return 2;
+}

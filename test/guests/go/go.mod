@@ -1,0 +1,3 @@
+module skep.dev/guests/hello
+
+go 1.24
