@@ -38,7 +38,7 @@ struct conn_events {
  * @events: borrowed, usually static
  * @owner:  for @events
  *
- * Return: the connection; never NULL for a socket.
+ * Return: the connection; NULL when the socket cannot be waited for (it is closed then).
  */
 own struct conn *conn_new(struct loop *loop, int socket, const struct conn_events *events,
                           void *owner) MUST_USE;
