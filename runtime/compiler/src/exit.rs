@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Exit codes that survive adaptation.
+//!
+//! The stock adapter for preview 1 passes on only ok or error, so that exit(7) becomes 1. Here the
+//! module's import of `proc_exit` is turned into `exit-with-code` of wasi:cli/exit, which has the
+//! same type, before the adapter sees it. Only the import section changes, so no index moves.
+//!
+//! Belongs here: that change, and the world that makes wit-component accept it.
+//! Does not belong here: adapting the rest (adapt).
+
+use crate::module::{P1, plain_name, takes_a_status};
+use crate::refusal::{Refusal, Result, refuse};
+use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
+use wasm_encoder::{Encode, ImportSection, SectionId};
+use wasmparser::{Import, ImportSectionReader, Parser, Payload, SubType};
+use wit_component::{StringEncoding, embed_component_metadata};
+
+/// Must be the version that the adapter itself imports, so that both become one import.
+pub const EXIT: &str = "wasi:cli/exit@0.2.12";
+
+const WORLD: &str = "
+package skep:exit;
+world with-code { import wasi:cli/exit@0.2.12; }
+package wasi:cli@0.2.12 {
+  interface exit {
+    exit: func(status: result);
+    exit-with-code: func(status-code: u8);
+  }
+}";
+
+/// The module with its exit codes kept, or None where it never calls `proc_exit`.
+pub fn keep_code(module: &[u8]) -> Result<Option<Vec<u8>>> {
+    let mut types: Vec<SubType> = Vec::new();
+    let mut before = 8; // end of the section before; the header's to begin with
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload?;
+        match &payload {
+            Payload::TypeSection(section) => {
+                for group in section.clone() {
+                    types.extend(group?.into_types());
+                }
+            }
+            Payload::ImportSection(section) => {
+                let Some(imports) = redirected(section, &types)? else {
+                    return Ok(None);
+                };
+                let after = usize::try_from(section.range().end).expect("within a slice");
+                let mut out = Vec::with_capacity(module.len() + 512);
+                out.extend_from_slice(&module[..before]);
+                out.push(SectionId::Import as u8);
+                imports.encode(&mut out);
+                out.extend_from_slice(&module[after..]);
+                embed_world(&mut out)?;
+                return Ok(Some(out));
+            }
+            _ => {}
+        }
+        if let Some((_, range)) = payload.as_section() {
+            before = usize::try_from(range.end).expect("within a slice");
+        }
+    }
+    Ok(None)
+}
+
+/// The import section with `proc_exit` redirected, or None where it holds none.
+fn redirected(
+    section: &ImportSectionReader<'_>,
+    types: &[SubType],
+) -> Result<Option<ImportSection>> {
+    let mut out = ImportSection::new();
+    let mut found = false;
+    for import in section.clone().into_imports() {
+        let Import { module, name, ty } = import?;
+        let entity = RoundtripReencoder
+            .entity_type(ty)
+            .map_err(|error| Refusal::new(format_args!("the import {module}.{name}: {error}")))?;
+        let plain = if module == P1 { plain_name(name) } else { name };
+        if module == P1 && plain == "proc_exit" {
+            if !takes_a_status(types, ty) {
+                refuse!("the module imports {P1}.proc_exit with another type than preview 1 has");
+            }
+            out.import(EXIT, "exit-with-code", entity);
+            found = true;
+        } else {
+            out.import(module, plain, entity);
+        }
+    }
+    Ok(found.then_some(out))
+}
+
+/// Says to wit-component what the new import means.
+fn embed_world(module: &mut Vec<u8>) -> Result<()> {
+    let mut embed = || {
+        let mut resolve = wit_parser::Resolve::default();
+        let package = resolve.push_str("exit.wit", WORLD)?;
+        let world = resolve.select_world(&[package], Some("with-code"))?;
+        embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false)
+    };
+    embed().map_err(|error: anyhow::Error| Refusal::new(format_args!("{error:#}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasi_preview1_component_adapter_provider as provider;
+
+    /// If this fails after an upgrade: set EXIT and WORLD to the version of the new adapter.
+    #[test]
+    fn the_world_has_the_version_and_functions_of_the_adapters_own() {
+        for adapter in [
+            provider::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
+            provider::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+        ] {
+            let (_, bindgen) = wit_component::metadata::decode(adapter).unwrap();
+            let imports = &bindgen.resolve.worlds[bindgen.world].imports;
+            let exit = imports.keys().find(|key| bindgen.resolve.name_world_key(key) == EXIT);
+            let Some(wit_parser::WorldKey::Interface(exit)) = exit else {
+                panic!("the adapter does not import {EXIT}");
+            };
+            let functions: Vec<_> = bindgen.resolve.interfaces[*exit].functions.keys().collect();
+            assert_eq!(functions, ["exit", "exit-with-code"]);
+        }
+        assert!(WORLD.contains(EXIT));
+        assert!(crate::host::offered().any(|name| name == EXIT));
+    }
+
+    #[test]
+    fn a_module_without_proc_exit_is_left_alone() {
+        let module = wat::parse_str(r#"(module (import "env" "proc_exit" (func (param i32))))"#);
+        assert!(keep_code(&module.unwrap()).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_proc_exit_of_another_type_is_refused() {
+        let wat = format!(r#"(module (import "{P1}" "proc_exit" (func (param i64))))"#);
+        let said = keep_code(&wat::parse_str(wat).unwrap()).unwrap_err();
+        assert!(said.text().contains("another type"), "{said}");
+    }
+
+    #[test]
+    fn only_the_import_section_changes() {
+        let wat = format!(
+            r#"(module
+                (type (func (param i32)))
+                (import "{P1}" "proc_exit" (func $exit (type 0)))
+                (import "{P1}" "fd_close [v2]" (func (param i32) (result i32)))
+                (func (export "_start") i32.const 7 call $exit))"#
+        );
+        let kept = keep_code(&wat::parse_str(wat).unwrap()).unwrap().unwrap();
+        let module = crate::module::read(&kept).unwrap();
+        let imports: Vec<_> =
+            module.imports.iter().map(|(m, n)| (m.as_str(), n.as_str())).collect();
+        assert_eq!(imports, [(EXIT, "exit-with-code"), (P1, "fd_close")]);
+        assert!(module.start && module.typed);
+    }
+}
