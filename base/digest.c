@@ -21,18 +21,24 @@ struct digest {
 static void must(int done)
 {
     if (done != 1) {
-        (void)fputs("skep: SHA-256 is not available\n", stderr);
+        (void)fputs("skep: no digest is available\n", stderr);
         abort();
     }
 }
 
-own struct digest *digest_new(void)
+own struct digest *digest_new_kind(enum digest_kind kind)
 {
     struct digest *digest = NEW(struct digest);
+    const EVP_MD *algorithm = kind == DIGEST_SHA512 ? EVP_sha512() : EVP_sha256();
 
     digest->evp = EVP_MD_CTX_new();
-    must(digest->evp && EVP_DigestInit_ex(digest->evp, EVP_sha256(), NULL) == 1);
+    must(digest->evp && EVP_DigestInit_ex(digest->evp, algorithm, NULL) == 1);
     return digest;
+}
+
+own struct digest *digest_new(void)
+{
+    return digest_new_kind(DIGEST_SHA256);
 }
 
 struct digest *digest_free(own struct digest *digest)
@@ -55,6 +61,16 @@ void digest_end(struct digest *digest, char ret[DIGEST_HEX_ROOM])
     unsigned length = 0;
 
     must(EVP_DigestFinal_ex(digest->evp, raw, &length) == 1 && length == DIGEST_HEX_LENGTH / 2);
+    text_hex(raw, length, ret);
+}
+
+void digest_end_kind(struct digest *digest, char ret[DIGEST_HEX_ROOM_MAX])
+{
+    uint8_t raw[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+
+    must(EVP_DigestFinal_ex(digest->evp, raw, &length) == 1 &&
+         2 * length < DIGEST_HEX_ROOM_MAX);
     text_hex(raw, length, ret);
 }
 

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+skep_fuzz(reference SOURCES fuzz_reference.c LINK oci)
+skep_fuzz(manifest SOURCES fuzz_manifest.c LINK oci)
+skep_fuzz(binary SOURCES fuzz_binary.c LINK oci)
