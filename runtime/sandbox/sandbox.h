@@ -26,7 +26,7 @@ struct buf;
 struct fault;
 
 enum sandbox_profile {
-#define PROFILE(NAME, name, id, network, calls, threads) SANDBOX_##NAME,
+#define PROFILE(NAME, name, id, network, calls, files, threads) SANDBOX_##NAME,
 #include "runtime/sandbox/profiles.def"
 #undef PROFILE
 };

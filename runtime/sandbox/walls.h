@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the sandbox room: one function for each row of walls.def, and what a profile says.
+ *
+ * Belongs here: what the files of this room share. Nobody else includes it.
+ */
+#pragma once
+
+#include "runtime/sandbox/sandbox.h"
+
+/* An answer of a wall: not possible without privileges that this process does not have. */
+enum { WALL_MISSING = 1 };
+
+/* Groups of syscalls.def, as bits. */
+enum sandbox_calls {
+    COMMON = 1,
+    FILES = 2,
+    PATHS = 4,
+    STREAMS = 8,
+    UNIX = 16,
+};
+
+struct sandbox_rules {
+    const char *name;
+    uint32_t id;
+    bool network;
+    unsigned calls;
+    uint64_t files;
+    uint64_t threads;
+};
+
+const struct sandbox_rules *sandbox_rules(enum sandbox_profile profile);
+
+/* Whether this process may still build the walls that need root. */
+bool sandbox_is_root(void);
+
+/* Each builds one wall. Return: 0, WALL_MISSING, or negative. */
+#define WALL(NAME, step, function, words) int function(struct sandbox *sandbox, struct fault *why);
+#include "runtime/sandbox/walls.def"
+#undef WALL
