@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes are read into a buffer that lives only while a frame is incomplete, so that ten thousand
- * idle connections hold none. The queue keeps its written part until half of it is written.
+ * idle connections hold none; frames wait in it while the peer does not take its answers. The queue
+ * keeps its written part until half of it is written.
  *
  * A connection that fails while it sends is shut down and ends at its next read: nobody is told
  * of an end from inside his own call.
@@ -24,6 +25,7 @@ struct conn {
     void *owner;
     int socket;
     struct buf in;
+    bool held;      /* whole frames may wait in it, because the queue is long */
     size_t discard; /* bytes of a body that is too long, still to come */
     struct buf out;
     size_t out_sent; /* of out, from its front */
@@ -36,7 +38,7 @@ static void conn_want(struct conn *conn)
 {
     unsigned events = LOOP_READ;
 
-    if (!conn->broken && conn_queued(conn) > 0) {
+    if (!conn->broken && (conn_queued(conn) > 0 || conn->held)) {
         events = conn_queued(conn) < CONN_QUEUE_PAUSE ? LOOP_READ | LOOP_WRITE : LOOP_WRITE;
     }
     loop_io_want(conn->io, events);
@@ -114,12 +116,12 @@ static void conn_end(struct conn *conn, const struct fault *why)
     }
 }
 
-/* Takes every whole frame off the input. */
-static void conn_frames(struct conn *conn)
+/* Takes whole frames off the input, while the peer takes what they cause. False: it is freed. */
+static bool conn_frames(struct conn *conn)
 {
     struct cursor in = cursor_over(conn->in.data, conn->in.length);
 
-    for (;;) {
+    while (!conn->broken && conn_queued(conn) < CONN_QUEUE_PAUSE) {
         struct frame frame;
         enum frame_answer answer;
         size_t skip = conn->discard < cursor_left(&in) ? conn->discard : cursor_left(&in);
@@ -132,14 +134,16 @@ static void conn_frames(struct conn *conn)
         }
         conn->discard = answer == FRAME_TOO_LONG ? frame.length : 0;
         if (!conn_tell(conn, answer, &frame)) {
-            return;
+            return false;
         }
     }
+    conn->held = !conn->broken && conn_queued(conn) >= CONN_QUEUE_PAUSE;
     buf_drop(&conn->in, conn->in.length - cursor_left(&in));
     if (conn->in.length == 0) {
         buf_fini(&conn->in);
         conn->in = BUF(FRAME_HEADER_BYTES + FRAME_BODY_MAX + READ_STEP);
     }
+    return true;
 }
 
 static void conn_read(struct conn *conn)
@@ -159,7 +163,7 @@ static void conn_read(struct conn *conn)
     got = at ? recv(conn->socket, at, READ_STEP, MSG_DONTWAIT) : 0;
     if (got > 0) {
         conn->in.length += (size_t)got;
-        conn_frames(conn);
+        (void)conn_frames(conn);
         return;
     }
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -179,6 +183,11 @@ static void conn_ready(void *owner, unsigned events)
 
     if ((events & LOOP_WRITE) != 0) {
         conn_flush(conn);
+        if (conn->held && conn->in.length > 0 && !conn_frames(conn)) {
+            return;
+        }
+        conn->held = conn->held && conn->in.length > 0;
+        conn_want(conn);
     }
     if ((events & LOOP_READ) != 0) {
         conn_read(conn);

@@ -6,30 +6,45 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Length of the valid UTF-8 sequence at @at, or 0. */
+/* What follows a first byte: how many more, from which value on, and the bits it gives itself. */
+static bool utf8_first(unsigned first, size_t *ret_more, unsigned *ret_least, unsigned *ret_value)
+{
+    static const unsigned least[] = {0, 0x80, 0x800, 0x10000};
+    size_t more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
+
+    if (first < 0xC2 || first > 0xF4) {
+        return false;
+    }
+    *ret_more = more;
+    *ret_least = least[more];
+    *ret_value = first & (0x3FU >> more);
+    return true;
+}
+
+/* Length of the printable UTF-8 sequence at @at, or 0. */
 static size_t utf8_length(const char *at, size_t left)
 {
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned first = (unsigned char)at[0];
-    size_t length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    unsigned value = first & (0xFFU >> (length + 1));
+    unsigned value = 0;
+    unsigned least = 0;
+    size_t more = 0;
 
-    if (length == 1) {
+    if (first < 0x80) {
         return first >= 0x20 && first != 0x7F ? 1 : 0;
     }
-    if (first < 0xC2 || first > 0xF4 || length > left) {
+    if (!utf8_first(first, &more, &least, &value) || more >= left) {
         return 0;
     }
-    for (size_t i = 1; i < length; i++) {
+    for (size_t i = 1; i <= more; i++) {
         if (((unsigned char)at[i] & 0xC0U) != 0x80U) {
             return 0;
         }
         value = value << 6 | ((unsigned char)at[i] & 0x3FU);
     }
-    if (value < least[length] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) {
+    if (value < least || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) {
         return 0;
     }
-    return length;
+    return more + 1;
 }
 
 static void make_readable(char *text)
