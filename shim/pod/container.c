@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The init is embedded; execs are heap objects in a list, few and short. Counters of an exec are
+ * folded into the container's when it goes.
+ */
+#include "shim/pod/container.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/loop.h"
+#include "runtime/broker/netns.h"
+#include "shim/pod/rootfs.h"
+
+own struct container *container_new(const char *namespace_id, const char *id, const char *bundle)
+{
+    struct container *container = NEW(struct container);
+
+    (void)snprintf(container->namespace_id, sizeof(container->namespace_id), "%s", namespace_id);
+    (void)snprintf(container->id, sizeof(container->id), "%s", id);
+    container->bundle = COPY_TEXT(bundle);
+    container->form = IMAGE_NONE;
+    TAILQ_INIT(&container->execs);
+    guest_init(&container->init, container, "");
+    return container;
+}
+
+struct container *container_free(own struct container *container)
+{
+    if (container) {
+        assert(TAILQ_EMPTY(&container->execs));
+        guest_fini(&container->init);
+        container->netns = netns_free(container->netns);
+        free(container->netns_path);
+        free(container->rootfs);
+        free(container->domain);
+        free(container->bundle);
+        free(container);
+    }
+    return NULL;
+}
+
+struct guest *container_find_exec(struct container *container, const char *exec_id)
+{
+    struct guest *exec = NULL;
+
+    TAILQ_FOREACH(exec, &container->execs, link) {
+        if (strcmp(exec->id, exec_id) == 0) {
+            return exec;
+        }
+    }
+    return NULL;
+}
+
+int container_admit_exec(struct container *container, const char *exec_id, struct guest **ret,
+                         struct fault *why)
+{
+    struct guest *exec = NULL;
+
+    if (container_find_exec(container, exec_id)) {
+        return fault(why, FAULT_EXISTS, "id %s", exec_id);
+    }
+    if (container->execs_count >= CONTAINER_EXECS_MAX) {
+        return fault(why, FAULT_LIMIT, "container %s has %d execs already", container->id,
+                     CONTAINER_EXECS_MAX);
+    }
+    exec = NEW(struct guest);
+    guest_init(exec, container, exec_id);
+    TAILQ_INSERT_TAIL(&container->execs, exec, link);
+    container->execs_count++;
+    *ret = exec;
+    return 0;
+}
+
+static void counters_add(struct run_counters *sum, const struct run_counters *more)
+{
+    sum->cpu_ns += more->cpu_ns;
+    sum->memory_bytes += more->memory_bytes;
+    sum->memory_peak =
+        sum->memory_peak > more->memory_peak ? sum->memory_peak : more->memory_peak;
+    sum->instances += more->instances;
+    sum->requests += more->requests;
+    sum->errors += more->errors;
+    sum->traps += more->traps;
+    sum->oom += more->oom;
+}
+
+static void guest_count(const struct guest *guest, struct run_counters *sum)
+{
+    struct run_counters counters = {0};
+
+    if (guest->run) {
+        run_read_counters(guest->run, &counters);
+        counters_add(sum, &counters);
+    }
+}
+
+void container_remove_exec(struct guest *exec)
+{
+    struct container *container = exec->container;
+
+    guest_count(exec, &container->past);
+    container->past.memory_bytes = 0;
+    container->past.instances = 0;
+    TAILQ_REMOVE(&container->execs, exec, link);
+    container->execs_count--;
+    guest_fini(exec);
+    free(exec);
+}
+
+struct guest *container_guest(struct container *container, const char *exec_id)
+{
+    return exec_id[0] == '\0' ? &container->init : container_find_exec(container, exec_id);
+}
+
+void container_counters(const struct container *container, struct run_counters *ret)
+{
+    const struct guest *exec = NULL;
+
+    *ret = container->past;
+    guest_count(&container->init, ret);
+    TAILQ_FOREACH(exec, &container->execs, link) {
+        guest_count(exec, ret);
+    }
+}
+
+struct release {
+    struct container *container;
+    void (*done)(void *owner);
+    void *owner;
+};
+
+static void release_work(void *owner)
+{
+    struct release *release = owner;
+    struct container *container = release->container;
+
+    if (container->rootfs_mounted) {
+        rootfs_unmount(container->bundle);
+        container->rootfs_mounted = false;
+    }
+    container->netns = netns_free(container->netns);
+}
+
+static void release_done(void *owner)
+{
+    struct release *release = owner;
+    void (*done)(void *owner) = release->done;
+    void *for_done = release->owner;
+
+    free(release);
+    done(for_done);
+}
+
+void container_release(struct container *container, struct loop *loop, void (*done)(void *owner),
+                       void *owner)
+{
+    struct release *release = NEW(struct release);
+
+    release->container = container;
+    release->done = done;
+    release->owner = owner;
+    loop_work(loop, release_work, release_done, release);
+}

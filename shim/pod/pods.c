@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A red-black tree, so that listings and tests are in a stable order. */
+#include "shim/pod/pods.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/text.h"
+#include "shim/pod/container.h"
+
+RB_HEAD(container_tree, container);
+
+struct pods {
+    struct pods_tools tools;
+    struct container_tree tree;
+    size_t count;
+    uint32_t last_pid;
+    bool wrapped;
+};
+
+static int container_order(const struct container *a, const struct container *b)
+{
+    int order = strcmp(a->namespace_id, b->namespace_id);
+
+    return order != 0 ? order : strcmp(a->id, b->id);
+}
+
+RB_PROTOTYPE_INTERNAL(container_tree, container, link, container_order, UNUSED static)
+RB_GENERATE_INTERNAL(container_tree, container, link, container_order, UNUSED static)
+
+own struct pods *pods_new(const struct pods_tools *tools)
+{
+    struct pods *pods = NEW(struct pods);
+
+    pods->tools = *tools;
+    pods->last_pid = PODS_PID_ABOVE;
+    RB_INIT(&pods->tree);
+    return pods;
+}
+
+struct pods *pods_free(own struct pods *pods)
+{
+    if (pods) {
+        assert(RB_EMPTY(&pods->tree));
+        free(pods);
+    }
+    return NULL;
+}
+
+const struct pods_tools *pods_tools(const struct pods *pods)
+{
+    return &pods->tools;
+}
+
+int pods_check(const struct pods_name *name, struct fault *why)
+{
+    if (!text_is_identifier(text_of(name->namespace_id))) {
+        return fault(why, FAULT_INVALID, "the namespace \"%.100s\" is no identifier",
+                     name->namespace_id);
+    }
+    if (!text_is_identifier(text_of(name->id))) {
+        return fault(why, FAULT_INVALID, "the id \"%.100s\" is no identifier", name->id);
+    }
+    if (name->bundle[0] != '/') {
+        return fault(why, FAULT_INVALID, "the bundle \"%.100s\" is no absolute path",
+                     name->bundle);
+    }
+    return 0;
+}
+
+int pods_admit(struct pods *pods, const struct pods_name *name, struct container **ret,
+               struct fault *why)
+{
+    struct container *container = NULL;
+
+    TRY(pods_check(name, why));
+    if (pods->count >= PODS_MAX) {
+        return fault(why, FAULT_LIMIT, "there are %d containers already", PODS_MAX);
+    }
+    container = container_new(name->namespace_id, name->id, name->bundle);
+    if (RB_INSERT(container_tree, &pods->tree, container)) {
+        (void)container_free(container);
+        return fault(why, FAULT_EXISTS, "task %s", name->id);
+    }
+    container->pods = pods;
+    pods->count++;
+    *ret = container;
+    return 0;
+}
+
+struct container *pods_find(struct pods *pods, const char *namespace_id, const char *id)
+{
+    struct container key = {0};
+    size_t space = strlen(namespace_id);
+    size_t length = strlen(id);
+
+    if (space > IDENTIFIER_MAX || length > IDENTIFIER_MAX) {
+        return NULL;
+    }
+    memcpy(key.namespace_id, namespace_id, space);
+    memcpy(key.id, id, length);
+    return RB_FIND(container_tree, &pods->tree, &key);
+}
+
+struct container *pods_find_sandbox(struct pods *pods, const char *namespace_id, uint64_t pid)
+{
+    struct container *each = NULL;
+
+    RB_FOREACH(each, container_tree, &pods->tree) {
+        if (each->is_sandbox && each->init.pid == pid &&
+            strcmp(each->namespace_id, namespace_id) == 0) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
+own struct container *pods_take(struct container *container)
+{
+    struct pods *pods = container->pods;
+
+    (void)RB_REMOVE(container_tree, &pods->tree, container);
+    pods->count--;
+    return container;
+}
+
+size_t pods_count(const struct pods *pods)
+{
+    return pods->count;
+}
+
+struct container *pods_next(struct pods *pods, struct container *after)
+{
+    return after ? RB_NEXT(container_tree, &pods->tree, after)
+                 : RB_MIN(container_tree, &pods->tree);
+}
+
+static bool pid_is_taken(struct pods *pods, uint32_t pid)
+{
+    struct container *each = NULL;
+    const struct guest *exec = NULL;
+
+    RB_FOREACH(each, container_tree, &pods->tree) {
+        if (each->init.pid == pid) {
+            return true;
+        }
+        TAILQ_FOREACH(exec, &each->execs, link) {
+            if (exec->pid == pid) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+uint32_t pods_pid(struct pods *pods)
+{
+    do {
+        if (pods->last_pid == INT32_MAX) {
+            pods->last_pid = PODS_PID_ABOVE;
+            pods->wrapped = true;
+        }
+        pods->last_pid++;
+        /* Before 2^31 numbers were given out, none can be in use twice. */
+    } while (pods->wrapped && pid_is_taken(pods, pods->last_pid));
+    return pods->last_pid;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps that only a container has: its spec, its image, its root, its network. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "runtime/grant/decide.h"
+#include "runtime/spec/spec.h"
+#include "shim/control.h"
+#include "shim/pod/bundle.h"
+#include "shim/pod/pods.h"
+#include "shim/pod/prepare_internal.h"
+#include "shim/pod/reservation.h"
+
+#define CRI "io.kubernetes.cri."
+
+static void choose_domain(struct container *container, const struct spec *spec, const char *mode)
+{
+    const char *sandbox = spec_annotation(spec, CRI "sandbox-id");
+    const char *space = spec_annotation(spec, CRI "sandbox-namespace");
+    char domain[512];
+
+    if (strcmp(mode, CONTROL_DOMAIN_NODE) == 0) {
+        (void)snprintf(domain, sizeof(domain), "node");
+    } else if (strcmp(mode, CONTROL_DOMAIN_POD) == 0) {
+        (void)snprintf(domain, sizeof(domain), "pod/%s/%.100s", container->namespace_id,
+                       sandbox ? sandbox : container->id);
+    } else {
+        (void)snprintf(domain, sizeof(domain), "namespace/%s%s%.100s", container->namespace_id,
+                       space ? "/" : "", space ? space : "");
+    }
+    container->domain = COPY_TEXT(domain);
+}
+
+static bool source_is_file(void *owner, const char *source)
+{
+    struct stat status;
+
+    (void)owner;
+    return stat(source, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+/* A tar image's root, mounted and searched for the component. */
+static int open_rootfs(struct prepare *prepare, struct fault *why)
+{
+    struct container *container = prepare->container;
+    const struct spec_process *process = &prepare->spec->process;
+
+    container->rootfs = bundle_rootfs(container->bundle, prepare->spec);
+    if (prepare->mounts.count > 0) {
+        TRY(rootfs_mount_all(container->bundle, &prepare->mounts, why));
+        container->rootfs_mounted = true;
+    }
+    if (process->args.count == 0) {
+        return fault(why, FAULT_INVALID,
+                     "config.json: process.args is empty; its first item names the component");
+    }
+    return bundle_open_component(container->rootfs, process->cwd, process->args.at[0],
+                                 &prepare->component, why);
+}
+
+/* Thread: a pool's. */
+static int step_open(struct prepare *prepare, struct fault *why)
+{
+    struct container *container = prepare->container;
+    struct guest *guest = prepare->guest;
+    struct decide_input input = {.is_sandbox = container->is_sandbox, .is_file = source_is_file};
+    bool in_rootfs = container->form == IMAGE_TAR || container->form == IMAGE_NONE;
+
+    TRY(guest->hooks->open(guest, why));
+    if (in_rootfs && !container->is_sandbox) {
+        TRY(open_rootfs(prepare, why));
+        input.rootfs = container->rootfs;
+    }
+    TRY(decide(prepare->spec, &input, &guest->grant, why));
+    return network_settle(&prepare->network, container, guest->grant, why);
+}
+
+static void open_all(struct prepare *prepare)
+{
+    struct container *container = prepare->container;
+    struct fault why = {0};
+
+    container->form = container->is_sandbox ? IMAGE_NONE : prepare->image.form;
+    choose_domain(container, prepare->spec, prepare->mode);
+    if (network_choose(container->pods, container, prepare->spec, &prepare->network, &why) < 0) {
+        prepare_finish(prepare, &why);
+        return;
+    }
+    prepare_in_pool(prepare, step_open, prepare_opened);
+}
+
+static void look_at_spec(struct prepare *prepare)
+{
+    const char *type = spec_annotation(prepare->spec, CRI "container-type");
+
+    prepare->container->is_sandbox = type && strcmp(type, "sandbox") == 0;
+    if (prepare->container->is_sandbox || prepare->has_image) {
+        open_all(prepare);
+    } else {
+        prepare_find_image(prepare, open_all);
+    }
+}
+
+/* Thread: a pool's. */
+static int step_read(struct prepare *prepare, struct fault *why)
+{
+    return bundle_read(prepare->container->bundle, &prepare->spec, why);
+}
+
+void prepare_container(struct guest *guest, struct rootfs_mounts *mounts, prepare_fn *fn)
+{
+    struct prepare *prepare = prepare_new(guest, fn);
+    const struct container *container = guest->container;
+    struct reservation *known = reservations_take(prepare->tools->reservations,
+                                                  container->namespace_id, container->id);
+
+    prepare->mounts = *mounts;
+    *mounts = (struct rootfs_mounts){0};
+    prepare->image.form = IMAGE_NONE;
+    if (known) {
+        (void)snprintf(prepare->mode, sizeof(prepare->mode), "%s", known->mode);
+        prepare->spec = TAKE(known->spec);
+        if (known->has_image) {
+            prepare->image = known->image;
+            prepare->has_image = true;
+            known->image.wasm = -1;
+        }
+        (void)reservation_free(known);
+    }
+    if (prepare->spec) {
+        look_at_spec(prepare);
+    } else {
+        prepare_in_pool(prepare, step_read, look_at_spec);
+    }
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What prepare.c, prepare_container.c and prepare_exec.c share: the object and its steps.
+ *
+ * Belongs here: nothing that other rooms need.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/fault.h"
+#include "runtime/broker/netns.h"
+#include "shim/pod/container.h"
+#include "shim/pod/network.h"
+#include "shim/pod/prepare.h"
+#include "shim/pod/rootfs.h"
+
+struct pods_tools;
+struct spec;
+
+typedef int prepare_step_fn(struct prepare *prepare, struct fault *why);
+typedef void prepare_next_fn(struct prepare *prepare);
+
+struct prepare {
+    struct guest *guest;
+    struct container *container;
+    const struct pods_tools *tools;
+    prepare_fn *fn;
+    prepare_step_fn *step; /* on the pool */
+    prepare_next_fn *next; /* on the loop, after the step or the image request */
+    struct rootfs_mounts mounts;
+    own struct spec *spec;
+    struct image image; /* its descriptor until the run takes it */
+    bool has_image;     /* from the reservation */
+    struct image_request *request;
+    int component; /* the file of a tar image, or -1 */
+    struct network_choice network;
+    char mode[16]; /* CONTROL_DOMAIN_*; "" for the default */
+    char name[3 * IDENTIFIER_MAX + 8];
+    struct fault why;
+    bool failed;
+    bool in_pool;
+    bool cancelled;
+};
+
+own struct prepare *prepare_new(struct guest *guest, prepare_fn *fn) MUST_USE;
+/* Ends it: frees it, then tells. @failed may lie inside it. */
+void prepare_finish(own struct prepare *prepare, const struct fault *failed);
+/* Run @step on the pool, then @next on the loop; a failure, or having been cancelled, finishes. */
+void prepare_in_pool(struct prepare *prepare, prepare_step_fn *step, prepare_next_fn *next);
+/* Ask for the container's image, then @next. */
+void prepare_find_image(struct prepare *prepare, prepare_next_fn *next);
+/* The last steps: hash what was opened, and load. */
+void prepare_opened(struct prepare *prepare);
+void prepare_load(struct prepare *prepare);

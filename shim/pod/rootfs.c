@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mount(2) takes at most a page of options. The lower folders of an overlay share a long prefix, so
+ * a thread with a working directory of its own goes there and names them relatively, which is
+ * also what containerd's own mount helper does.
+ */
+#include "shim/pod/rootfs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "base/text.h"
+
+enum { DATA_MAX = 4095, LONG_DATA_MAX = 256 * 1024, UNMOUNTS_MAX = 2 * ROOTFS_MOUNTS_MAX };
+
+static const struct flag {
+    const char *name;
+    bool clear;
+    unsigned long set;
+} flags[] = {
+    {"async", true, MS_SYNCHRONOUS},   {"atime", true, MS_NOATIME},
+    {"bind", false, MS_BIND},          {"defaults", false, 0},
+    {"dev", true, MS_NODEV},           {"diratime", true, MS_NODIRATIME},
+    {"dirsync", false, MS_DIRSYNC},    {"exec", true, MS_NOEXEC},
+    {"mand", false, MS_MANDLOCK},      {"noatime", false, MS_NOATIME},
+    {"nodev", false, MS_NODEV},        {"nodiratime", false, MS_NODIRATIME},
+    {"noexec", false, MS_NOEXEC},      {"nomand", true, MS_MANDLOCK},
+    {"norelatime", true, MS_RELATIME}, {"nostrictatime", true, MS_STRICTATIME},
+    {"nosuid", false, MS_NOSUID},      {"rbind", false, MS_BIND | MS_REC},
+    {"relatime", false, MS_RELATIME},  {"remount", false, MS_REMOUNT},
+    {"ro", false, MS_RDONLY},          {"rw", true, MS_RDONLY},
+    {"strictatime", false, MS_STRICTATIME}, {"suid", true, MS_NOSUID},
+    {"sync", false, MS_SYNCHRONOUS},
+};
+
+static const struct flag propagations[] = {
+    {"private", false, MS_PRIVATE},       {"rprivate", false, MS_PRIVATE | MS_REC},
+    {"shared", false, MS_SHARED},         {"rshared", false, MS_SHARED | MS_REC},
+    {"slave", false, MS_SLAVE},           {"rslave", false, MS_SLAVE | MS_REC},
+    {"unbindable", false, MS_UNBINDABLE}, {"runbindable", false, MS_UNBINDABLE | MS_REC},
+};
+
+void rootfs_mounts_fini(struct rootfs_mounts *mounts)
+{
+    for (size_t i = 0; i < mounts->count; i++) {
+        struct rootfs_mount *mount_row = &mounts->at[i];
+
+        for (size_t j = 0; j < mount_row->options_count; j++) {
+            free(mount_row->options[j]);
+        }
+        free(mount_row->options);
+        free(mount_row->type);
+        free(mount_row->source);
+        free(mount_row->target);
+    }
+    free(mounts->at);
+    *mounts = (struct rootfs_mounts){0};
+}
+
+static const struct flag *flag_find(const struct flag *table, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(table[i].name, name) == 0) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+void rootfs_read_options(char *const *options, size_t count, struct rootfs_flags *ret)
+{
+    struct buf data = BUF(LONG_DATA_MAX);
+
+    *ret = (struct rootfs_flags){0};
+    for (size_t i = 0; i < count; i++) {
+        const struct flag *flag = flag_find(flags, ARRAY_SIZE(flags), options[i]);
+        const struct flag *spread =
+            flag_find(propagations, ARRAY_SIZE(propagations), options[i]);
+
+        if (flag && flag->clear) {
+            ret->set &= ~flag->set;
+        } else if (flag) {
+            ret->set |= flag->set;
+        } else if (spread) {
+            ret->propagation = spread->set;
+        } else if (strncmp(options[i], "X-containerd.", 13) != 0) {
+            buf_print(&data, "%s%s", data.length > 0 ? "," : "", options[i]);
+        }
+    }
+    ret->data = memory_text((const char *)data.data, data.length);
+    buf_fini(&data);
+}
+
+/* The value of lowerdir= inside the options, or a text without bytes. */
+static struct text lower_of(const char *data)
+{
+    static const char key[] = "lowerdir=";
+
+    for (const char *at = data; *at != '\0';) {
+        size_t length = strcspn(at, ",");
+
+        if (length >= sizeof(key) - 1 && strncmp(at, key, sizeof(key) - 1) == 0) {
+            return (struct text){at + sizeof(key) - 1, length - (sizeof(key) - 1)};
+        }
+        at += length + (at[length] == ',' ? 1 : 0);
+    }
+    return (struct text){data, 0};
+}
+
+/* Bytes of the folder that two lists of paths have in common, its last '/' included. */
+static size_t common_folder(struct text lower)
+{
+    size_t common = SIZE_MAX;
+    const char *end = lower.at + lower.length;
+
+    for (const char *at = lower.at; at < end;) {
+        const char *colon = memchr(at, ':', (size_t)(end - at));
+        size_t length = (size_t)((colon ? colon : end) - at);
+        size_t same = 0;
+
+        while (same < length && same < common && at[same] == lower.at[same]) {
+            same++;
+        }
+        common = same;
+        at += length + 1;
+    }
+    while (common > 0 && common != SIZE_MAX && lower.at[common - 1] != '/') {
+        common--;
+    }
+    return common == SIZE_MAX ? 0 : common;
+}
+
+void rootfs_shorten(const char *data, own char **ret_dir, own char **ret_data)
+{
+    struct text lower = lower_of(data);
+    size_t common = lower.length > 0 && lower.at[0] == '/' ? common_folder(lower) : 0;
+    struct buf out = BUF(LONG_DATA_MAX);
+    const char *end = lower.at + lower.length;
+
+    if (common <= 1) {
+        *ret_dir = COPY_TEXT("/");
+        *ret_data = COPY_TEXT(data);
+        return;
+    }
+    buf_put(&out, data, (size_t)(lower.at - data));
+    for (const char *at = lower.at; at < end;) {
+        const char *colon = memchr(at, ':', (size_t)(end - at));
+        size_t length = (size_t)((colon ? colon : end) - at);
+
+        buf_print(&out, "%s%.*s", at == lower.at ? "" : ":", (int)(length - common), at + common);
+        at += length + 1;
+    }
+    buf_put(&out, end, strlen(end));
+    *ret_dir = memory_text(lower.at, common);
+    *ret_data = memory_text((const char *)out.data, out.length);
+    buf_fini(&out);
+}
+
+/* Return: 0 or negative errno. */
+static int mount_shortened(const struct rootfs_mount *row, const char *target,
+                           const struct rootfs_flags *how)
+{
+    AUTO(memory_free) char *dir = NULL;
+    AUTO(memory_free) char *data = NULL;
+    int done;
+
+    rootfs_shorten(how->data, &dir, &data);
+    if (strlen(data) > DATA_MAX) {
+        return -E2BIG;
+    }
+    /* From here on this thread of the pool has a working directory of its own, "/" as before. */
+    if (unshare(CLONE_FS) < 0 || chdir(dir) < 0) {
+        return -errno;
+    }
+    done = mount(row->source, target, row->type, how->set, data) < 0 ? -errno : 0;
+    return chdir("/") < 0 ? -errno : done;
+}
+
+/* Return: 0 or negative errno. */
+static int mount_one(const struct rootfs_mount *row, const char *target,
+                     const struct rootfs_flags *how)
+{
+    /* A bind takes no other flag at once (mount(2)): restrictions need a second call. */
+    unsigned long restrictions = how->set & ~(unsigned long)(MS_BIND | MS_REC);
+    bool bind = (how->set & MS_BIND) != 0;
+    unsigned long first = bind ? how->set & (unsigned long)(MS_BIND | MS_REC) : how->set;
+    int done = 0;
+
+    if (!bind && strlen(how->data) > DATA_MAX) {
+        done = mount_shortened(row, target, how);
+    } else {
+        done = mount(row->source, target, bind ? NULL : row->type, first, how->data) < 0 ? -errno
+                                                                                         : 0;
+    }
+    TRY(done);
+    if (bind && restrictions != 0 &&
+        mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | restrictions, NULL) < 0) {
+        return -errno;
+    }
+    if (how->propagation != 0 && mount(NULL, target, NULL, how->propagation, NULL) < 0) {
+        return -errno;
+    }
+    return 0;
+}
+
+int rootfs_mount_all(const char *bundle, const struct rootfs_mounts *mounts, struct fault *why)
+{
+    char target[PATH_MAX];
+
+    for (size_t i = 0; i < mounts->count; i++) {
+        const struct rootfs_mount *row = &mounts->at[i];
+        struct rootfs_flags how;
+        int done;
+
+        if (snprintf(target, sizeof(target), "%s/rootfs%s%s", bundle,
+                     row->target[0] != '\0' && row->target[0] != '/' ? "/" : "",
+                     row->target) >= (int)sizeof(target) ||
+            strstr(target, "/../")) {
+            rootfs_unmount(bundle);
+            return fault(why, FAULT_INVALID, "rootfs mount %zu has no usable target", i);
+        }
+        rootfs_read_options(row->options, row->options_count, &how);
+        done = mount_one(row, target, &how);
+        free(how.data);
+        if (done < 0) {
+            rootfs_unmount(bundle);
+            return fault_sys(why, done, "mount %s %s at the rootfs", row->type, row->source);
+        }
+    }
+    return 0;
+}
+
+void rootfs_unmount(const char *bundle)
+{
+    char target[PATH_MAX];
+
+    (void)snprintf(target, sizeof(target), "%s/rootfs", bundle);
+    for (int i = 0; i < UNMOUNTS_MAX; i++) {
+        if (umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
+            return;
+        }
+    }
+}
