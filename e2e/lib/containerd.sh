@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A private containerd: its own root, state, sockets and configuration below $E2E_DIR.
+#
+# Belongs here: configuring, starting, restarting and stopping it, and calling it by ctr.
+# Does not belong here: what is asked of it. Sourced after common.sh.
+
+# containerd_config FILE: for the version at hand; the argument "cri" turns that plugin on
+containerd_config() {
+    local cri=${1:-} off
+    off='"io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
+    "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
+    "io.containerd.snapshotter.v1.blockfile", "io.containerd.snapshotter.v1.erofs",
+    "io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp",
+    "io.containerd.internal.v1.tracing"'
+    [ "$cri" = cri ] || off="$off, \"io.containerd.grpc.v1.cri\", \"io.containerd.cri.v1.images\",
+    \"io.containerd.cri.v1.runtime\", \"io.containerd.sandbox.controller.v1.podsandbox\",
+    \"io.containerd.podsandbox.controller.v1.podsandbox\""
+    cat <<TOML
+version = 2
+root = "$E2E_DIR/root"
+state = "$E2E_DIR/state"
+disabled_plugins = [$off]
+[grpc]
+  address = "$E2E_DIR/containerd.sock"
+[ttrpc]
+  address = "$E2E_DIR/containerd.sock.ttrpc"
+[debug]
+  level = "${E2E_LOG_LEVEL:-info}"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "$E2E_DIR/opt"
+[plugins."io.containerd.grpc.v1.cri"]
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "$E2E_DIR/cni"
+TOML
+}
+
+# containerd_start [cri]: returns when it answers
+containerd_start() {
+    local log=$E2E_DIR/log/containerd.log
+    [ -e "$E2E_DIR/config.toml" ] || containerd_config "${1:-}" >"$E2E_DIR/config.toml"
+    setsid containerd --config "$E2E_DIR/config.toml" >>"$log" 2>&1 </dev/null &
+    E2E_CONTAINERD=$!
+    disown "$E2E_CONTAINERD"
+    wait_for 20 run_ctr version && return 0
+    tail -20 "$log" >&2
+    die "containerd $E2E_VERSION does not answer"
+}
+
+# run_ctr ARGS...: ctr in this run's namespace
+run_ctr() { ctr -a "$E2E_DIR/containerd.sock" -n "$E2E_NS" "$@"; }
+
+# containerd_kill SIGNAL: that one process; its containers run on
+containerd_kill() {
+    [ -n "${E2E_CONTAINERD:-}" ] || return 0
+    kill "-$1" "$E2E_CONTAINERD" 2>/dev/null || :
+    wait_for 10 gone "$E2E_CONTAINERD" || die "containerd $E2E_CONTAINERD does not stop"
+    E2E_CONTAINERD=
+}
+
+tasks() { run_ctr task ls -q 2>/dev/null; }
+containers() { run_ctr container ls -q 2>/dev/null; }
+no_running_task() { [ -z "$(run_ctr task ls 2>/dev/null | awk 'NR > 1 && $3 != "STOPPED"')" ]; }
+
+# remove_containers: ends and removes whatever is there, quietly
+remove_containers() {
+    local id
+    for id in $(tasks); do
+        run_ctr task kill -s KILL "$id" >/dev/null 2>&1 || :
+    done
+    wait_for 10 no_running_task || say "tasks would not end: $(tasks | tr '\n' ' ')"
+    for id in $(tasks); do
+        run_ctr task rm "$id" >/dev/null 2>&1 || say "task rm $id failed"
+    done
+    for id in $(containers); do
+        run_ctr container rm "$id" >/dev/null 2>&1 || say "container rm $id failed"
+    done
+}
+
+# containerd_stop: its containers first. Returns 1 if something of it had to be forced.
+containerd_stop() {
+    [ -n "${E2E_CONTAINERD:-}" ] || return 0
+    remove_containers
+    containerd_kill TERM
+    # Folders which containerd and runc make once per namespace and leave to the next run; only empty ones go.
+    rmdir "/run/containerd/runc/$E2E_NS" "/run/containerd/runc" "/run/containerd/s" /run/containerd 2>/dev/null || :
+    find /sys/fs/cgroup -maxdepth 3 -type d -name "$E2E_NS" -exec rmdir {} + 2>/dev/null || :
+    # 2.x leaves these to whoever unmounts at shutdown.
+    awk -v dir="$E2E_DIR/" 'index($5, dir) == 1 && $5 ~ /\/tmpmounts\// { print $5 }' /proc/self/mountinfo |
+        xargs -r umount || :
+}
