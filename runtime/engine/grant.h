@@ -41,7 +41,7 @@ struct engine_limits {
     uint64_t queue_max;      /* requests that wait for their turn; default 1,024 */
     uint64_t queue_ns;       /* longest wait for a turn, then 503; default 10 s */
     uint64_t request_ns;     /* from a request's start to its end; default 60 s */
-    uint64_t head_ns;        /* to send a whole request head; default 10 s */
+    uint64_t head_ns;        /* for a request head, idle time before it included; default 30 s */
     uint64_t head_bytes;     /* of a request head; default 64 KiB, at least 8 KiB */
     uint64_t body_bytes;     /* of a request body; default 64 MiB */
 };

@@ -7,6 +7,8 @@
 //! A precompiled component is refused by an engine whose settings differ, so both
 //! programs call [`code`] and change nothing in what it returns that affects code.
 
+pub mod offers;
+
 use std::num::NonZeroUsize;
 use wasmtime::{Config, Inlining, WasmBacktraceDetails};
 
@@ -64,11 +66,7 @@ impl Pool {
     /// Bytes of a freed memory that stay resident. Without the scan these are cleared
     /// from the start of the memory up, so more of them must be kept to hit the dirty ones.
     const fn keep_resident(self) -> usize {
-        if self.pagemap_scan {
-            64 << 10
-        } else {
-            256 << 10
-        }
+        if self.pagemap_scan { 64 << 10 } else { 256 << 10 }
     }
 
     fn allocation(self) -> wasmtime::PoolingAllocationConfig {

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A command: one instance, which runs to its end.
+//!
+//! Belongs here: calling `wasi:cli/run` of either version. Does not belong here: servers.
+
+use crate::component::Program;
+use crate::fault::{Ending, How};
+use crate::grant::Grant;
+use crate::guest::{self, Guest};
+use crate::task::Task;
+use crate::turn::{Panicked, Turn};
+use futures::future::{Either, select};
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::task::JoinError;
+use wasmtime::Store;
+use wasmtime::component::Instance;
+
+pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>) -> Ending {
+    let body = body(task.clone(), grant.clone());
+    let mut guest = tokio::spawn(Turn::new(&task.lane, task.counters.clone(), body));
+    let stop = match select(&mut guest, pin!(task.stopped())).await {
+        Either::Left((done, _)) => return ended(task, done),
+        Either::Right((stop, _)) => stop,
+    };
+    // Takes effect wherever the guest is: at its next interruption, or at once if it is
+    // parked. If it came to its end before, that counts.
+    guest.abort();
+    match guest.await {
+        Err(error) if error.is_cancelled() => Task::obeyed(stop, String::new()),
+        done => ended(task, done),
+    }
+}
+
+fn ended(task: &Task, done: Result<Result<Ending, Panicked>, JoinError>) -> Ending {
+    let ending = match done {
+        Ok(Ok(ending)) => ending,
+        Ok(Err(Panicked(words))) => task.panicked(&words),
+        Err(error) => task.panicked(&error.to_string()),
+    };
+    match ending.how {
+        How::Trapped => task.counters.trap(),
+        How::Oom => task.counters.oom(),
+        _ => {}
+    }
+    ending
+}
+
+async fn body(task: Arc<Task>, grant: Arc<Grant>) -> Ending {
+    let mut store = match guest::store(&task, &grant) {
+        Ok(store) => store,
+        Err(ending) => return ending,
+    };
+    let component = &task.component;
+    let ending = match component.pre.instantiate_async(&mut store).await {
+        Ok(instance) => match call(&component.program, &mut store, &instance).await {
+            Ok(result) => Ending::exited(if result.is_ok() { 0 } else { 1 }),
+            Err(error) => Ending::of_call(&error),
+        },
+        Err(error) => Ending::of_start(&error),
+    };
+    ending.or_oom(store.data().meter.refusal())
+}
+
+async fn call(
+    program: &Program,
+    store: &mut Store<Guest>,
+    instance: &Instance,
+) -> wasmtime::Result<Result<(), ()>> {
+    match program {
+        Program::Command2(at) => {
+            let command = at.load(&mut *store, instance)?;
+            command.wasi_cli_run().call_run(store).await
+        }
+        Program::Command3(at) => {
+            let command = at.load(&mut *store, instance)?;
+            store.run_concurrent(async |store| command.wasi_cli_run().call_run(store).await).await?
+        }
+        Program::Server2(_) | Program::Server3(_) | Program::Library => {
+            wasmtime::bail!("it is not a command")
+        }
+    }
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The engine: one Wasmtime, its threads, its clock, and the list of what runs.
+//!
+//! Belongs here: making it, sizing it, taking it down. Does not belong here: components
+//! (component.rs) and tasks (task.rs).
+
+use crate::abi;
+use crate::guest::Guest;
+use crate::linker;
+use crate::pulse::Ticker;
+use crate::sizing;
+use crate::task::Task;
+use crate::turn::Queue;
+use crate::why::{Kind, Result, Why, hook_panics};
+use skep_engine_config::{Pool, pooled};
+use std::collections::HashMap;
+use std::ffi::{CString, c_void};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
+use wasmtime::component::Linker;
+
+const THREADS_MAX: u32 = 256;
+
+/// Threads for file calls of guests, which may block; they end when unused.
+const FILE_THREADS_MAX: usize = 64;
+
+/// Task polls between two looks at the event loop. A poll of a guest can take a slice, and
+/// nobody's input should wait for dozens of those.
+const EVENT_INTERVAL: u32 = 4;
+
+#[derive(Clone, Copy)]
+pub enum Level {
+    Error = 0,
+    Warn = 1,
+    Info = 2,
+}
+
+/// The owner's log.
+pub struct Log {
+    call: Option<abi::LogFn>,
+    owner: *mut c_void,
+}
+
+// SAFETY: `engine.h` has the owner take lines on any thread.
+unsafe impl Send for Log {}
+unsafe impl Sync for Log {}
+
+impl Log {
+    pub fn line(&self, level: Level, text: &str) {
+        if let (Some(call), Ok(text)) = (self.call, CString::new(text)) {
+            // SAFETY: the owner's function with the owner's pointer.
+            unsafe { call(self.owner, level as i32, text.as_ptr()) };
+        }
+    }
+}
+
+pub struct Engine {
+    pub wasm: wasmtime::Engine,
+    pub linker: Linker<Guest>,
+    pub queue: Arc<Queue>,
+    pub runtime: Handle,
+    pub log: Log,
+    pub instances: u32,
+    tasks: Mutex<Tasks>,
+    none_left: Condvar,
+}
+
+#[derive(Default)]
+struct Tasks {
+    alive: HashMap<u64, Arc<Task>>,
+    next: u64,
+    closing: bool,
+}
+
+/// What C holds: the engine, and the threads that end with it.
+pub struct Owned {
+    pub engine: Arc<Engine>,
+    // Ended in this order.
+    runtime: Option<Runtime>,
+    _ticker: Ticker,
+}
+
+impl Owned {
+    pub fn new(options: &abi::Options) -> Result<Owned> {
+        hook_panics();
+        let log = Log { call: options.log, owner: options.log_owner };
+        let size = sizing::size(options.instances);
+        if let Some(note) = &size.note {
+            log.line(Level::Warn, note);
+        }
+        let wasm = wasm_engine(size.instances, &log)?;
+        let linker = linker::new(&wasm).map_err(|e| Why::new(Kind::Bug, format!("{e:#}")))?;
+        let threads = threads(options.threads)?;
+        log.line(
+            Level::Info,
+            &format!("room for {} instances on {threads} threads", size.instances),
+        );
+        let runtime = runtime(threads)?;
+        let for_tick = wasm.clone();
+        let ticker = Ticker::start(move || for_tick.increment_epoch())
+            .map_err(|error| Why::system("start the tick", error))?;
+        let queue = Queue::new(threads, ticker.pulse(), runtime.handle().clone());
+        let engine = Engine {
+            wasm,
+            linker,
+            queue,
+            runtime: runtime.handle().clone(),
+            log,
+            instances: size.instances,
+            tasks: Mutex::new(Tasks::default()),
+            none_left: Condvar::new(),
+        };
+        Ok(Owned { engine: Arc::new(engine), runtime: Some(runtime), _ticker: ticker })
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.engine.end_all_tasks();
+        if let Some(runtime) = self.runtime.take() {
+            // Only a file call stuck in the kernel can outlast its task.
+            runtime.shutdown_timeout(Duration::from_secs(2));
+        }
+    }
+}
+
+impl Engine {
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lists a task made from its number, unless the engine is being taken down.
+    pub fn admit(&self, make: impl FnOnce(u64) -> Arc<Task>) -> Result<Arc<Task>> {
+        let mut tasks = self.tasks();
+        if tasks.closing {
+            return Err(Why::invalid("the engine is being taken down"));
+        }
+        let id = tasks.next;
+        tasks.next += 1;
+        let task = make(id);
+        tasks.alive.insert(id, task.clone());
+        Ok(task)
+    }
+
+    pub fn remove(&self, id: u64) {
+        let gone = {
+            let mut tasks = self.tasks();
+            let gone = tasks.alive.remove(&id);
+            if tasks.alive.is_empty() {
+                self.none_left.notify_all();
+            }
+            gone
+        };
+        drop(gone);
+    }
+
+    fn end_all_tasks(&self) {
+        let mut tasks = self.tasks();
+        tasks.closing = true;
+        for task in tasks.alive.values() {
+            task.kill();
+        }
+        while !tasks.alive.is_empty() {
+            tasks = self.none_left.wait(tasks).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn threads(wanted: u32) -> Result<usize> {
+    if wanted > THREADS_MAX {
+        let text = format!("an engine has at most {THREADS_MAX} threads, not {wanted}");
+        return Err(Why::new(Kind::Limit, text));
+    }
+    if wanted > 0 {
+        return Ok(wanted as usize);
+    }
+    let all = std::thread::available_parallelism().map_or(1, |count| count.get());
+    Ok(all.min(THREADS_MAX as usize))
+}
+
+fn wasm_engine(instances: u32, log: &Log) -> Result<wasmtime::Engine> {
+    let make = |pagemap_scan| wasmtime::Engine::new(&pooled(Pool { instances, pagemap_scan }));
+    let without = if sizing::may_swap() {
+        // A page that was swapped out is not seen by the scan and would keep its bytes.
+        "swap is on for this process"
+    } else {
+        match make(true) {
+            Ok(engine) => return Ok(engine),
+            Err(_) => "this kernel has no PAGEMAP_SCAN, or /proc is not there",
+        }
+    };
+    let engine = make(false)
+        .map_err(|error| Why::new(Kind::System, format!("reserve the pool: {error:#}")))?;
+    log.line(Level::Warn, &format!("instances are reset the slower way: {without}"));
+    Ok(engine)
+}
+
+fn runtime(threads: usize) -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads(FILE_THREADS_MAX)
+        .event_interval(EVENT_INTERVAL)
+        .thread_name("engine")
+        .on_thread_start(leave_signals_to_others)
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|error| Why::system("start the threads", error))
+}
+
+/// Only faults are for us. SIGPIPE stays blocked with the rest: a write into a pipe
+/// without a reader then fails with EPIPE alone.
+fn leave_signals_to_others() {
+    // SAFETY: sets on the stack, this thread's own mask.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut set);
+        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT] {
+            libc::sigdelset(&mut set, fault);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+    }
+}

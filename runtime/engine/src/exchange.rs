@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A request through a fresh instance, in either version of wasi:http.
+//!
+//! Belongs here: making the instance, calling its handler, passing the answer on as soon
+//! as it has a head. Does not belong here: admission, time limits, failures (request.rs).
+//!
+//! wasmtime-wasi-http has a ready-made handler which does this in tasks of its own; those
+//! could not be metered, queued, or ended one by one, and what a guest does wrong after
+//! its answer's head would be lost.
+
+use crate::component::Program;
+use crate::fault::Ending;
+use crate::guest::{self, Guest};
+use crate::request::{Refusal, Reply};
+use crate::server::Server;
+use http::Request;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use wasmtime::component::{Accessor, Instance};
+use wasmtime::{PoolConcurrencyLimitError, Store};
+use wasmtime_wasi_http::p2::bindings as http2;
+use wasmtime_wasi_http::p3::Request as Request3;
+use wasmtime_wasi_http::p3::bindings as http3;
+use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
+
+/// How a request came to nothing.
+pub enum Start {
+    /// No instance could be made now.
+    NoRoom(String),
+    Ended(Ending),
+}
+
+/// The longest nap while waiting for room: memory can come free between the attempt and
+/// the wait, and nobody tells us.
+const NAP: Duration = Duration::from_millis(20);
+
+pub async fn run(
+    server: Arc<Server>,
+    request: Request<WasiBody>,
+    reply: Reply,
+) -> Result<(), Start> {
+    let (mut store, instance) = instantiate(&server).await?;
+    let called = match &server.task.component.program {
+        Program::Server2(at) => handle2(at, &mut store, &instance, request, reply).await,
+        Program::Server3(at) => handle3(at, &mut store, &instance, request, reply).await,
+        _ => Err(wasmtime::format_err!("it is not a server")),
+    };
+    let refusal = store.data().meter.refusal();
+    called.map_err(|error| Start::Ended(Ending::of_call(&error).or_oom(refusal)))
+}
+
+/// An instance, if need be after others of the same task have given their memory back.
+async fn instantiate(server: &Server) -> Result<(Store<Guest>, Instance), Start> {
+    let task = &server.task;
+    let until = Instant::now() + task.limits().queue_time;
+    loop {
+        let refused = match attempt(server).await {
+            Ok(made) => return Ok(made),
+            Err(Start::NoRoom(text)) => text,
+            Err(ended) => return Err(ended),
+        };
+        let freed = pin!(task.budget.freed());
+        if task.budget.held() == 0 || Instant::now() >= until {
+            return Err(Start::NoRoom(refused));
+        }
+        // Time or memory: whichever it was that passed, the next attempt tells.
+        let _ = tokio::time::timeout(NAP, freed).await;
+    }
+}
+
+async fn attempt(server: &Server) -> Result<(Store<Guest>, Instance), Start> {
+    let mut store =
+        guest::store(&server.task, &server.grant).map_err(|ending| Start::NoRoom(ending.text))?;
+    match server.task.component.pre.instantiate_async(&mut store).await {
+        Ok(instance) => Ok((store, instance)),
+        Err(error) if error.is::<PoolConcurrencyLimitError>() => {
+            Err(Start::NoRoom("all instances of the engine are in use".to_string()))
+        }
+        Err(error) => match store.data().meter.refusal() {
+            Some(refusal) => Err(Start::NoRoom(refusal)),
+            None => Err(Start::Ended(Ending::of_start(&error))),
+        },
+    }
+}
+
+async fn handle2(
+    at: &http2::ProxyIndices,
+    store: &mut Store<Guest>,
+    instance: &Instance,
+    request: Request<WasiBody>,
+    reply: Reply,
+) -> wasmtime::Result<()> {
+    let proxy = at.load(&mut *store, instance)?;
+    let mut http = store.data_mut().http();
+    let request = http.new_incoming_request(http2::http::types::Scheme::Http, request)?;
+    let out = http.new_response_outparam_from_callback(move |answer| {
+        // An error instead of a response is the component's way of giving up.
+        reply.send(answer.map_err(|_| Refusal::Failed));
+    })?;
+    proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
+}
+
+type Sent = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+async fn handle3(
+    at: &http3::ServiceIndices,
+    store: &mut Store<Guest>,
+    instance: &Instance,
+    request: Request<WasiBody>,
+    reply: Reply,
+) -> wasmtime::Result<()> {
+    let service = at.load(&mut *store, instance)?;
+    let handle = async |store: &Accessor<Guest>| {
+        let (request, sent) = store.with(|mut store| {
+            let (request, sent) = Request3::from_http(store.data_mut().http().hooks, request);
+            (request, Box::pin(sent) as Sent)
+        });
+        match service.handle(store, request).await? {
+            Ok(response) => {
+                let response = store.with(|store| response.into_http(store, sent))?;
+                reply.send(Ok(response));
+            }
+            Err(_) => {
+                reply.send(Err(Refusal::Failed));
+            }
+        }
+        // The body is written by what the guest left running.
+        poll_fn(|cx| store.poll_no_interesting_tasks(cx)).await;
+        wasmtime::error::Ok(())
+    };
+    store.run_concurrent(handle).await?
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One instance's store: what it holds and what bounds it.
+//!
+//! Belongs here: making a store for a task, answering its interruptions.
+//! Does not belong here: calling into it (command.rs, request.rs).
+
+use crate::fault::{Ending, How};
+use crate::grant::Grant;
+use crate::memory::Meter;
+use crate::network;
+use crate::streams::{Stdin, Stdout};
+use crate::task::Task;
+use crate::turn::slice_is_over;
+use std::sync::Arc;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// Bytes that one call may carry from a guest to the host.
+const CALL_BYTES: usize = 8 << 20;
+
+/// Bytes of the header fields of one message.
+const FIELD_BYTES: usize = 128 << 10;
+
+/// Bytes that a guest gets from one call for randomness.
+const RANDOM_BYTES: u64 = 1 << 20;
+
+pub struct Guest {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: network::Hooks,
+    pub table: ResourceTable,
+    pub meter: Meter,
+    pub grant: Arc<Grant>,
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+/// A store for one instance of `task`, or why there is no room for it.
+pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
+    let handle_max = task.limits().handle_max;
+    let mut wasi = WasiCtx::builder();
+    wasi.stdin(Stdin(grant.input.clone()))
+        .stdout(Stdout(grant.output.clone()))
+        .stderr(Stdout(grant.error.clone()))
+        .max_random_size(RANDOM_BYTES);
+    network::grant(&mut wasi);
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(FIELD_BYTES);
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(handle_max);
+    let guest = Guest {
+        wasi: wasi.build(),
+        http,
+        hooks: network::Hooks,
+        table,
+        meter: Meter::new(&task.budget),
+        grant: grant.clone(),
+    };
+    if let Some(refusal) = guest.meter.refusal() {
+        return Err(Ending::new(How::Oom, refusal));
+    }
+    let mut store = Store::new(&task.component.engine.wasm, guest);
+    store.limiter(|guest| &mut guest.meter);
+    store.set_hostcall_fuel(CALL_BYTES);
+    store.set_max_component_handles(handle_max);
+    if let Some(table) = store.concurrent_resource_table() {
+        table.set_max_capacity(handle_max);
+    }
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|_| {
+        // Yielding goes all the way to the run queue, which decides on pauses, quotas
+        // and order; a kill simply never polls the store again.
+        Ok(if slice_is_over() { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
+    });
+    Ok(store)
+}

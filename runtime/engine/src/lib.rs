@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The engine boundary: `engine.h` in Rust.
+//!
+//! Belongs here: loading, running, metering and interrupting components.
+//! Does not belong here: policy, paths, protocols with other processes.
+//!
+//! Reading order: [`entry`] (what C calls), [`task`] (one running thing), [`command`] and
+//! [`server`] (its two kinds), [`guest`] (what a store holds), [`turn`] (who runs when).
+
+mod abi;
+mod admission;
+mod command;
+mod complaints;
+mod component;
+mod counters;
+mod crew;
+mod engine;
+mod entry;
+mod exchange;
+mod fault;
+mod grant;
+mod guest;
+mod limits;
+mod linker;
+mod memory;
+mod network;
+mod pulse;
+mod quota;
+mod request;
+mod server;
+mod sizing;
+mod stdio;
+mod streams;
+mod task;
+mod turn;
+mod why;

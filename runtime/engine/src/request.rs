@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One HTTP request: admitted, given a fresh instance, answered.
+//!
+//! Belongs here: the way of a request from the connection to the guest and back, and what
+//! the peer is told when it fails. Does not belong here: connections (server.rs), calling
+//! the guest (exchange.rs).
+
+use crate::exchange::{self, Start};
+use crate::fault::{Ending, How};
+use crate::limits::NO_LIMIT;
+use crate::server::Server;
+use crate::turn::{Panicked, Turn};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// Why the engine and not the guest answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Refusal {
+    NoHost,
+    TooLarge,
+    Busy,
+    TimedOut,
+    Failed,
+}
+
+pub type Answer = Result<Response<WasiBody>, Refusal>;
+
+/// Where the answer goes; the first one counts.
+#[derive(Clone)]
+pub struct Reply(Arc<Mutex<Option<oneshot::Sender<Answer>>>>);
+
+impl Reply {
+    fn new() -> (Reply, oneshot::Receiver<Answer>) {
+        let (sender, receiver) = oneshot::channel();
+        (Reply(Arc::new(Mutex::new(Some(sender)))), receiver)
+    }
+
+    /// Whether this was the first one.
+    pub fn send(&self, answer: Answer) -> bool {
+        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match sender {
+            Some(sender) => {
+                // A peer that is gone needs no answer.
+                let _ = sender.send(answer);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Response<WasiBody> {
+    server.task.counters.request();
+    match try_answer(server, request).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            server.task.counters.error();
+            refusal.response()
+        }
+    }
+}
+
+async fn try_answer(server: &Arc<Server>, request: Request<Incoming>) -> Answer {
+    let limits = server.task.limits();
+    if request.uri().authority().is_none() && !request.headers().contains_key(HOST) {
+        return Err(Refusal::NoHost);
+    }
+    if body_length(&request).is_some_and(|length| length > limits.body_bytes) {
+        return Err(Refusal::TooLarge);
+    }
+    let deadline = Instant::now() + limits.request_time;
+    let patience = limits.queue_time.min(limits.request_time);
+    let Some(pass) = server.task.requests.enter(patience).await else {
+        server.complain("a request was turned away: too many are in flight");
+        return Err(Refusal::Busy);
+    };
+    let (reply, answer) = Reply::new();
+    let request = request.map(|body| limited(body, limits.body_bytes));
+    let work = {
+        let server = server.clone();
+        async move {
+            work(&server, request, reply, deadline).await;
+            drop(pass);
+        }
+    };
+    // By itself, and not in the connection's future: what a guest still does after its
+    // answer, and after the peer is gone, is its own affair until its time is over.
+    server.crew.spawn(work);
+    answer.await.unwrap_or(Err(Refusal::Failed))
+}
+
+async fn work(server: &Arc<Server>, request: Request<WasiBody>, reply: Reply, deadline: Instant) {
+    let task = &server.task;
+    let body = exchange::run(server.clone(), request, reply.clone());
+    let turn = Turn::new(&task.lane, task.counters.clone(), body);
+    let refusal = match tokio::time::timeout_at(deadline, turn).await {
+        Ok(Ok(Ok(()))) => {
+            if reply.send(Err(Refusal::Failed)) {
+                server.complain("a request ended without an answer from the component");
+            }
+            return;
+        }
+        Ok(Ok(Err(Start::NoRoom(text)))) => {
+            server.complain(&format!("a request was turned away: {text}"));
+            Refusal::Busy
+        }
+        Ok(Ok(Err(Start::Ended(ending)))) => server.ended(&ending),
+        Ok(Err(Panicked(words))) => server.ended(&task.panicked(&words)),
+        Err(_) => {
+            let time = task.limits().request_time;
+            server.complain(&format!("a request was cut off after {time:?}"));
+            Refusal::TimedOut
+        }
+    };
+    reply.send(Err(refusal));
+}
+
+impl Server {
+    pub fn complain(&self, text: &str) {
+        self.complaints.say(&self.grant.error, text);
+    }
+
+    /// Counts and logs an instance that did not come back well.
+    fn ended(&self, ending: &Ending) -> Refusal {
+        let what = match ending.how {
+            How::Oom => {
+                self.task.counters.oom();
+                "ran out of memory"
+            }
+            How::Exited => "called exit",
+            _ => {
+                self.task.counters.trap();
+                "trapped"
+            }
+        };
+        self.complain(&format!("a request failed: the component {what}: {}", ending.text));
+        Refusal::Failed
+    }
+}
+
+fn body_length(request: &Request<Incoming>) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn limited(body: Incoming, bytes: u64) -> WasiBody {
+    if bytes == NO_LIMIT {
+        return body.map_err(Error::from).boxed_unsync();
+    }
+    let limit = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let error = move |error: Box<dyn std::error::Error + Send + Sync>| {
+        if error.is::<LengthLimitError>() {
+            return Error::HttpRequestBodySize(Some(bytes));
+        }
+        match error.downcast::<hyper::Error>() {
+            Ok(error) => Error::Hyper(*error),
+            Err(error) => Error::InternalError(Some(error.to_string())),
+        }
+    };
+    Limited::new(body, limit).map_err(error).boxed_unsync()
+}
+
+impl Refusal {
+    fn response(self) -> Response<WasiBody> {
+        let (status, words) = match self {
+            Refusal::NoHost => (StatusCode::BAD_REQUEST, "a request needs a Host\n"),
+            Refusal::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n"),
+            Refusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy\n"),
+            Refusal::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "the component took too long\n"),
+            Refusal::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "the component failed\n"),
+        };
+        let body = Full::new(Bytes::from_static(words.as_bytes()));
+        let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        if let Refusal::Busy = self {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
