@@ -193,6 +193,11 @@ static const char *const type_words[] = {
     [NODE_OBJECT] = "an object",
 };
 
+const char *node_type_words(enum node_type type)
+{
+    return type_words[type];
+}
+
 static int check_bounds(const struct node *value, const char *what, const struct node_field *field,
                         struct fault *why)
 {

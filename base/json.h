@@ -36,6 +36,8 @@ DEFINE_AUTO(struct node *, node_free)
 enum node_type { NODE_NULL, NODE_BOOL, NODE_INTEGER, NODE_REAL, NODE_TEXT, NODE_LIST, NODE_OBJECT };
 
 enum node_type node_type(const struct node *node);
+/* A type in a sentence: "a string". */
+const char *node_type_words(enum node_type type);
 /* Find a member; NULL when @object is NULL, no object, has no such key, or it is null. */
 const struct node *node_member(const struct node *object, const char *key);
 /* The same by a path of keys separated by '.'; keys that hold a dot need node_member(). */

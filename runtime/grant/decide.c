@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order: what is refused outright, then process, folders, network, limits; notes last. */
+#include "runtime/grant/decide.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/text.h"
+#include "runtime/grant/rules.h"
+#include "runtime/spec/annotation.h"
+#include "runtime/spec/spec.h"
+
+enum { PORT_DEFAULT = 8080, NOTES_MAX = 16, NOTE_BYTES = 256 };
+
+void note(struct grant *grant, const char *format, ...)
+{
+    char words[NOTE_BYTES];
+    va_list values;
+
+    va_start(values, format);
+    (void)vsnprintf(words, sizeof(words), format, values);
+    va_end(values);
+    text_make_printable(words);
+    grant->ignored[grant->ignored_count++] = COPY_TEXT(words);
+}
+
+static char **copy_texts(const char *const *from, size_t count)
+{
+    char **texts = NEW_ARRAY(count + 1, char *);
+
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = COPY_TEXT(from[i]);
+    }
+    return texts;
+}
+
+static int decide_arguments(const struct spec_process *process, bool is_named, struct grant *grant,
+                            struct fault *why)
+{
+    static const char *const nameless[] = {"component"};
+
+    if (process->args.count == 0 && is_named) {
+        return fault(why, FAULT_INVALID,
+                     "process.args is empty; its first entry names the component's file");
+    }
+    /* Programs rely on args[0]; an image of a component alone needs to give none. */
+    grant->args_count = process->args.count > 0 ? process->args.count : 1;
+    grant->args = process->args.count > 0 ? copy_texts(process->args.at, process->args.count)
+                                          : copy_texts(nameless, 1);
+    return 0;
+}
+
+static int decide_process(const struct spec_process *process, bool is_named, struct grant *grant,
+                          struct fault *why)
+{
+    if (process->terminal) {
+        return fault(why, FAULT_UNSUPPORTED,
+                     "process.terminal is true; a component has no terminal (run without tty)");
+    }
+    TRY(decide_arguments(process, is_named, grant, why));
+    for (size_t i = 0; i < process->env.count; i++) {
+        const char *equals = strchr(process->env.at[i], '=');
+
+        if (!equals || equals == process->env.at[i]) {
+            return fault(why, FAULT_INVALID, "process.env[%zu] must be NAME=value, not \"%.100s\"",
+                         i, process->env.at[i]);
+        }
+    }
+    grant->env = copy_texts(process->env.at, process->env.count);
+    grant->env_count = process->env.count;
+    grant->user = process->uid;
+    return clean_path(process->cwd && process->cwd[0] != '\0' ? process->cwd : "/", "process.cwd",
+                      &grant->cwd, why);
+}
+
+static int decide_port(const struct annotations *annotations, struct grant *grant,
+                       struct fault *why)
+{
+    uint64_t port = annotations->port != 0 ? annotations->port : PORT_DEFAULT;
+
+    for (size_t i = 0; i < grant->env_count; i++) {
+        const char *value = grant->env[i] + 5;
+
+        if (strncmp(grant->env[i], "PORT=", 5) == 0 &&
+            !text_to_u64(text_of(value), 1, UINT16_MAX, &port)) {
+            return fault(why, FAULT_INVALID, "the variable PORT says where a server listens: a "
+                         "number from 1 to 65535, not \"%.100s\"", value);
+        }
+    }
+    grant->port = (uint16_t)port;
+    return 0;
+}
+
+static int decide_network(const struct spec *spec, struct grant *grant, struct fault *why)
+{
+    const struct spec_namespace *network = spec_namespace(spec, "network");
+
+    grant->network = GRANT_NETWORK_POD;
+    if (!spec->has_namespaces) {
+        grant->network = GRANT_NETWORK_NONE;
+    } else if (!network) {
+        grant->network = GRANT_NETWORK_NODE;
+    } else if (network->path) {
+        return clean_path(network->path, "linux.namespaces: the path of network", &grant->netns,
+                          why);
+    }
+    return 0;
+}
+
+static void decide_annotated(const struct annotations *annotations, struct grant *grant)
+{
+    grant->on_term_wait = annotations->on_term_wait;
+    grant->limits.request_max = annotations->requests;
+    grant->limits.request_ns = annotations->request_ns;
+    grant->limits.queue_max = annotations->queue;
+    grant->limits.queue_ns = annotations->queue_ns;
+    grant->limits.connection_max = annotations->connections;
+    grant->limits.body_bytes = annotations->body_bytes;
+    if (annotations->network_none) {
+        grant->network = GRANT_NETWORK_NONE;
+        free(grant->netns);
+        grant->netns = NULL;
+    }
+}
+
+static void decide_handles(const struct spec_process *process, struct grant *grant)
+{
+    enum { HANDLES_MAX = 65536 };
+
+    if (process->has_nofile) {
+        int64_t handles = process->nofile > 1 ? process->nofile : 1;
+
+        grant->limits.handle_max = (uint64_t)(handles < HANDLES_MAX ? handles : HANDLES_MAX);
+    }
+}
+
+static int decide_container(const struct spec *spec, const struct decide_input *input,
+                            const struct annotations *annotations, struct grant *grant,
+                            struct fault *why)
+{
+    TRY(refuse_more(spec, why));
+    TRY(decide_process(&spec->process, input->rootfs, grant, why));
+    TRY(decide_port(annotations, grant, why));
+    TRY(decide_folders(spec, input, grant, why));
+    TRY(decide_limits(&spec->resources, &grant->limits, why));
+    decide_handles(&spec->process, grant);
+    note_less(spec, grant);
+    return 0;
+}
+
+static int decide_all(const struct spec *spec, const struct decide_input *input,
+                      struct grant *grant, struct fault *why)
+{
+    struct annotations annotations = {0};
+
+    TRY(annotations_read(spec, &annotations, why));
+    TRY(refuse_user_namespace(spec, why));
+    TRY(decide_network(spec, grant, why));
+    decide_annotated(&annotations, grant);
+    return input->is_sandbox ? 0 : decide_container(spec, input, &annotations, grant, why);
+}
+
+int decide(const struct spec *spec, const struct decide_input *input, own struct grant **ret,
+           struct fault *why)
+{
+    AUTO(grant_free) struct grant *grant = NEW(struct grant);
+
+    grant->ignored = NEW_ARRAY(spec->mounts_count + NOTES_MAX, char *);
+    if (decide_all(spec, input, grant, why) < 0) {
+        return fault_while(why, "config.json");
+    }
+    *ret = TAKE(grant);
+    return 0;
+}
+
+static void copy_places(const struct grant *from, struct grant *grant)
+{
+    grant->folders = NEW_ARRAY(from->folders_count + 1, struct grant_folder);
+    grant->folders_count = from->folders_count;
+    for (size_t i = 0; i < from->folders_count; i++) {
+        grant->folders[i] = from->folders[i];
+        grant->folders[i].source = from->folders[i].source ? COPY_TEXT(from->folders[i].source)
+                                                           : NULL;
+        grant->folders[i].guest = COPY_TEXT(from->folders[i].guest);
+    }
+    grant->netns = from->netns ? COPY_TEXT(from->netns) : NULL;
+    grant->termination_log = from->termination_log ? COPY_TEXT(from->termination_log) : NULL;
+    grant->limits = from->limits;
+    grant->network = from->network;
+    grant->port = from->port;
+    grant->on_term_wait = from->on_term_wait;
+}
+
+int decide_exec(const struct grant *container, const struct spec *spec, own struct grant **ret,
+                struct fault *why)
+{
+    AUTO(grant_free) struct grant *grant = NEW(struct grant);
+
+    TRY(decide_process(&spec->process, true, grant, why));
+    copy_places(container, grant);
+    *ret = TAKE(grant);
+    return 0;
+}
