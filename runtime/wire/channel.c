@@ -2,7 +2,7 @@
 /*
  * Packets go out at once while nothing waits; otherwise they queue and follow when the socket has
  * room. Failures while sending are told by the next turn of the loop, so that on_end never runs
- * inside channel_send(). A round of receiving is bounded, so that a peer that talks without end
+ * inside channel_send(); a peer that is gone is told by receiving, after its last words. A round of receiving is bounded, so that a peer that talks without end
  * does not keep the loop.
  */
 #include "runtime/wire/channel.h"
@@ -35,7 +35,8 @@ struct channel {
     void *owner;
     STAILQ_HEAD(, packet) queue;
     size_t waiting;
-    bool ended;           /* nothing goes out any more */
+    bool mute;            /* nothing goes out any more */
+    bool ended;           /* nothing comes in either */
     struct fault failure; /* of a send, until on_end is told */
     bool *freed;          /* set when a callback frees the channel */
 };
@@ -73,6 +74,7 @@ static void end(struct channel *channel, const struct fault *failed)
     struct fault copy = failed ? *failed : (struct fault){0};
 
     channel->ended = true;
+    channel->mute = true;
     drop_queue(channel);
     channel->io = loop_io_close(channel->io);
     channel->waker = loop_waker_free(channel->waker);
@@ -83,19 +85,25 @@ static void on_wake(void *owner)
 {
     struct channel *channel = (struct channel *)owner;
 
-    end(channel, channel->failure.kind == FAULT_NONE ? NULL : &channel->failure);
+    end(channel, &channel->failure);
 }
 
-/* A send failed: a peer that is gone is no failure, its own end says so. */
+static bool is_gone(int err)
+{
+    return err == -EPIPE || err == -ECONNRESET || err == -ECONNREFUSED || err == -ENOTCONN;
+}
+
+/* A send failed: what the peer has said before it went is received all the same. */
 static int fail_later(struct channel *channel, int err, struct fault *why)
 {
-    channel->ended = true;
+    channel->mute = true;
     drop_queue(channel);
     (void)fault_sys(why, err, "send to the other side");
-    if (err != -EPIPE && err != -ECONNRESET) {
+    if (!is_gone(err)) {
         channel->failure = *why;
+        channel->ended = true;
+        loop_wake(channel->waker);
     }
-    loop_wake(channel->waker);
     return -1;
 }
 
@@ -142,8 +150,12 @@ static int receive_one(struct channel *channel)
     if (got == -EAGAIN) {
         return 1;
     }
-    if (got == 0 || got == -ECONNRESET) {
-        close_all(fds, got == 0 ? count : 0);
+    if (got == -ECONNRESET) {
+        /* It left without reading all; what it sent is still there, and told next. */
+        return 0;
+    }
+    if (got == 0) {
+        close_all(fds, count);
         end(channel, NULL);
         return -1;
     }
@@ -256,7 +268,7 @@ int channel_send(struct channel *channel, const struct message *message, const i
     message_encode(message, &bytes);
     assert(!bytes.overflow);
     packet = packet_new(&bytes, fds, count);
-    if (channel->ended) {
+    if (channel->mute) {
         (void)packet_free(packet);
         return fault(why, FAULT_UNAVAILABLE, "the other side is gone");
     }
