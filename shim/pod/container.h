@@ -46,7 +46,9 @@ struct container {
     struct guest init;
     struct guest_list execs; /* in the order of their creation */
     size_t execs_count;
-    bool is_doomed; /* removed by force: goes as soon as it can */
+    bool is_gone; /* being torn down: nobody sees it any more */
+    void (*on_gone)(void *owner); /* told once, when it is freed; shim/task's */
+    void *on_gone_owner;
 };
 
 /**

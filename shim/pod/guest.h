@@ -22,7 +22,10 @@ struct fault;
 struct grant;
 struct guest;
 struct prepare;
-struct stdio; /* shim/task's; held here so that its life is the guest's */
+/* shim/task's; held here so that their lives are the guest's. */
+struct leave;
+struct stdio;
+struct ttrpc_call;
 
 enum guest_state {
     GUEST_PREPARING, /* not visible yet: compiled, opened and loaded behind the door */
@@ -69,11 +72,14 @@ struct guest {
     bool terminal;
     own struct grant *grant;
     own struct run *run;
-    own struct stdio *stdio;  /* freed by shim/task before the guest is */
-    struct prepare *prepare;  /* while PREPARING */
-    unsigned kill_at_start;   /* a signal that came while STARTING; 0 for none */
-    uint32_t status;          /* from LEAVING on */
-    struct wall_time ended;   /* the same */
+    own struct stdio *stdio;      /* freed by shim/task before the guest is */
+    own struct ttrpc_call *call;  /* of Create, Exec or Start, while it is under way */
+    struct leave *leave;          /* while LEAVING */
+    struct prepare *prepare;      /* while PREPARING */
+    unsigned kill_at_start;       /* a signal that came while STARTING; 0 for none */
+    unsigned stop_signal;         /* the signal that asked it to end; 0 for none */
+    uint32_t status;              /* from LEAVING on */
+    struct wall_time ended;       /* the same */
     struct guest_waiters waiters;
 };
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stats: our counters in the words of cgroups, because every reader of containerd's stats expects
+ * those, and refuses all containers of the node when one answers in others. Asked every second for
+ * every container: counters are read from shared memory, nothing waits.
+ */
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#include "runtime/grant/grant.h"
+#include "shim/proto/cgroup1.pb-c.h"
+#include "shim/proto/cgroup2.pb-c.h"
+#include "shim/task/verb.h"
+
+/* The Prometheus collector takes the version of the host alone. */
+static bool host_is_unified(void)
+{
+    struct statfs status;
+
+    return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+struct numbers {
+    struct run_counters counters;
+    uint64_t memory_limit; /* UINT64_MAX for none, as cgroups say "max" */
+    uint64_t guests;
+};
+
+static void numbers_read(const struct container *container, struct numbers *ret)
+{
+    const struct grant *grant = container->init.grant;
+    const struct guest *exec = NULL;
+
+    container_counters(container, &ret->counters);
+    ret->memory_limit = grant && grant->limits.memory_bytes != 0 ? grant->limits.memory_bytes
+                                                                 : UINT64_MAX;
+    ret->guests = guest_is_live(&container->init) ? 1 : 0;
+    TAILQ_FOREACH(exec, &container->execs, link) {
+        ret->guests += guest_is_live(exec) ? 1 : 0;
+    }
+}
+
+static void answer(own struct ttrpc_call *call, const char *type, const ProtobufCMessage *metrics)
+{
+    AUTO(buf_fini) struct buf bytes = BUF(4096);
+    Task__StatsResponse response = TASK__STATS_RESPONSE__INIT;
+    Types__Any any = TYPES__ANY__INIT;
+
+    message_pack(metrics, &bytes);
+    any.type_url = (char *)(uintptr_t)type;
+    any.value.data = bytes.data;
+    any.value.len = bytes.length;
+    response.stats = &any;
+    ttrpc_answer_message(call, &response.base);
+}
+
+static void answer_v2(own struct ttrpc_call *call, const struct numbers *numbers)
+{
+    Cgroup2__Metrics metrics = CGROUP2__METRICS__INIT;
+    Cgroup2__PidsStat pids = CGROUP2__PIDS_STAT__INIT;
+    Cgroup2__CPUStat cpu = CGROUP2__CPUSTAT__INIT;
+    Cgroup2__MemoryStat memory = CGROUP2__MEMORY_STAT__INIT;
+    Cgroup2__IOStat io = CGROUP2__IOSTAT__INIT;
+    Cgroup2__MemoryEvents events = CGROUP2__MEMORY_EVENTS__INIT;
+
+    pids.current = numbers->guests;
+    cpu.usage_usec = numbers->counters.cpu_ns / 1000;
+    cpu.user_usec = cpu.usage_usec;
+    memory.usage = numbers->counters.memory_bytes;
+    memory.anon = memory.usage;
+    memory.active_anon = memory.usage;
+    memory.max_usage = numbers->counters.memory_peak;
+    memory.usage_limit = numbers->memory_limit;
+    events.oom = numbers->counters.oom;
+    events.oom_kill = numbers->counters.oom;
+    metrics.pids = &pids;
+    metrics.cpu = &cpu;
+    metrics.memory = &memory;
+    metrics.io = &io;
+    metrics.memory_events = &events;
+    answer(call, "io.containerd.cgroups.v2.Metrics", &metrics.base);
+}
+
+static void answer_v1(own struct ttrpc_call *call, const struct numbers *numbers)
+{
+    Cgroup1__Metrics metrics = CGROUP1__METRICS__INIT;
+    Cgroup1__PidsStat pids = CGROUP1__PIDS_STAT__INIT;
+    Cgroup1__CPUStat cpu = CGROUP1__CPUSTAT__INIT;
+    Cgroup1__CPUUsage usage = CGROUP1__CPUUSAGE__INIT;
+    Cgroup1__Throttle throttling = CGROUP1__THROTTLE__INIT;
+    Cgroup1__MemoryStat memory = CGROUP1__MEMORY_STAT__INIT;
+    Cgroup1__MemoryEntry used = CGROUP1__MEMORY_ENTRY__INIT;
+    Cgroup1__MemoryOomControl oom = CGROUP1__MEMORY_OOM_CONTROL__INIT;
+
+    pids.current = numbers->guests;
+    usage.total = numbers->counters.cpu_ns;
+    usage.user = usage.total;
+    cpu.usage = &usage;
+    cpu.throttling = &throttling;
+    used.usage = numbers->counters.memory_bytes;
+    used.max = numbers->counters.memory_peak;
+    /* v1 says "none" by the largest page count. */
+    used.limit = numbers->memory_limit < INT64_MAX ? numbers->memory_limit
+                                                   : (uint64_t)INT64_MAX & ~4095ULL;
+    memory.rss = used.usage;
+    memory.total_rss = used.usage;
+    memory.active_anon = used.usage;
+    memory.total_active_anon = used.usage;
+    memory.usage = &used;
+    oom.oom_kill = numbers->counters.oom;
+    metrics.pids = &pids;
+    metrics.cpu = &cpu;
+    metrics.memory = &memory;
+    metrics.memory_oom_control = &oom;
+    answer(call, "io.containerd.cgroups.v1.Metrics", &metrics.base);
+}
+
+void task_stats(void *owner, own struct ttrpc_call *call)
+{
+    VERB_REQUEST(Task__StatsRequest, task__stats_request__descriptor)
+    struct numbers numbers = {0};
+    struct fault why = {0};
+    const struct container *container = verb_container(owner, call, request->id, &why);
+
+    if (!container) {
+        ttrpc_refuse(call, &why);
+        return;
+    }
+    numbers_read(container, &numbers);
+    if (host_is_unified()) {
+        answer_v2(call, &numbers);
+    } else {
+        answer_v1(call, &numbers);
+    }
+}
