@@ -6,15 +6,15 @@
 # Belongs here: configuring, starting, restarting and stopping it, and calling it by ctr.
 # Does not belong here: what is asked of it. Sourced after common.sh.
 
-# containerd_config FILE: for the version at hand; the argument "cri" turns that plugin on
+# containerd_config: for the version at hand; E2E_CRI=1 turns that plugin on
 containerd_config() {
-    local cri=${1:-} off
+    local off
     off='"io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
     "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
     "io.containerd.snapshotter.v1.blockfile", "io.containerd.snapshotter.v1.erofs",
     "io.containerd.nri.v1.nri", "io.containerd.tracing.processor.v1.otlp",
     "io.containerd.internal.v1.tracing"'
-    [ "$cri" = cri ] || off="$off, \"io.containerd.grpc.v1.cri\", \"io.containerd.cri.v1.images\",
+    [ -n "${E2E_CRI:-}" ] || off="$off, \"io.containerd.grpc.v1.cri\", \"io.containerd.cri.v1.images\",
     \"io.containerd.cri.v1.runtime\", \"io.containerd.sandbox.controller.v1.podsandbox\",
     \"io.containerd.podsandbox.controller.v1.podsandbox\""
     cat <<TOML
@@ -38,10 +38,10 @@ disabled_plugins = [$off]
 TOML
 }
 
-# containerd_start [cri]: returns when it answers
+# containerd_start: returns when it answers
 containerd_start() {
     local log=$E2E_DIR/log/containerd.log
-    [ -e "$E2E_DIR/config.toml" ] || containerd_config "${1:-}" >"$E2E_DIR/config.toml"
+    [ -e "$E2E_DIR/config.toml" ] || containerd_config >"$E2E_DIR/config.toml"
     setsid containerd --config "$E2E_DIR/config.toml" >>"$log" 2>&1 </dev/null &
     E2E_CONTAINERD=$!
     disown "$E2E_CONTAINERD"

@@ -86,3 +86,43 @@ native_image() {
     layout_push "$work/layout" "$1"
     rm -rf "$work"
 }
+
+# image_by_hand NAME FORMAT FILE: a component as NAME:1 in one of the three formats, with tools that are not ours
+image_by_hand() {
+    local work=$E2E_DIR/image-$1 name
+    name=$(basename "$3")
+    mkdir -p "$work/files" "$work/layout"
+    cp "$3" "$work/$name"
+    case $2 in
+    tar)
+        mv "$work/$name" "$work/files/"
+        tar -C "$work/files" --mtime=@0 --owner=0 --group=0 --numeric-owner -cf "$work/layer.tar" "$name"
+        jq -nc --arg diff "sha256:$(sha256sum <"$work/layer.tar" | cut -d' ' -f1)" --arg at "/$name" '
+            {architecture: "amd64", os: "linux", config: {Entrypoint: [$at]},
+             rootfs: {type: "layers", diff_ids: [$diff]}}' >"$work/config.json"
+        layout_seal "$work/layout" application/vnd.oci.image.config.v1+json "$work/config.json" \
+            application/vnd.oci.image.layer.v1.tar "$work/layer.tar"
+        ;;
+    image)
+        jq -nc --arg at "/$name" '
+            {architecture: "wasm", os: "wasip2", config: {Entrypoint: [$at]},
+             rootfs: {type: "layers", diff_ids: []}}' >"$work/config.json"
+        layout_seal "$work/layout" application/vnd.oci.image.config.v1+json "$work/config.json" \
+            application/wasm "$work/$name"
+        ;;
+    artifact)
+        wasm_config "$work/$name" >"$work/config.json"
+        layout_seal "$work/layout" application/vnd.wasm.config.v0+json "$work/config.json" \
+            application/wasm "$work/$name"
+        ;;
+    esac
+    layout_push "$work/layout" "$1"
+    rm -rf "$work"
+}
+
+# wasm_config FILE: the config of a CNCF artifact that holds that one component
+wasm_config() {
+    jq -nc --arg d "sha256:$(sha256sum <"$1" | cut -d' ' -f1)" '
+        {created: "1970-01-01T00:00:00Z", architecture: "wasm", os: "wasip2", layerDigests: [$d],
+         component: {imports: [], exports: ["wasi:cli/run@0.2.12"]}}'
+}
