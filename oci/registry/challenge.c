@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A word followed by "=" is a parameter of the scheme before it; any other word is a scheme. That is
+ * enough to tell them apart, commas inside quotes included.
+ */
+#include "oci/registry/challenge.h"
+
+#include <string.h>
+#include <strings.h>
+
+static bool is_word(char byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= 'A' && byte <= 'Z') || (byte != '\0' && strchr("!#$%&'*+-.^_`|~", byte));
+}
+
+static struct text take_word(struct text *in)
+{
+    struct text word = {.at = in->at};
+
+    while (word.length < in->length && is_word(in->at[word.length])) {
+        word.length++;
+    }
+    in->at += word.length;
+    in->length -= word.length;
+    return word;
+}
+
+static void skip(struct text *in, const char *bytes)
+{
+    while (in->length > 0 && *in->at != '\0' && strchr(bytes, *in->at)) {
+        in->at++;
+        in->length--;
+    }
+}
+
+static bool text_equals(struct text text, const char *word)
+{
+    return text.length == strlen(word) && strncasecmp(text.at, word, text.length) == 0;
+}
+
+/* A token, or a quoted text with its escapes undone; into @ret unless that is NULL or too small. */
+static void take_value(struct text *in, char *ret)
+{
+    char value[CHALLENGE_VALUE_MAX];
+    size_t length = 0;
+    bool quoted = in->length > 0 && *in->at == '"';
+    bool open = true;
+
+    for (size_t i = quoted ? 1 : 0; open && i < in->length; i++) {
+        char byte = in->at[i];
+
+        if (quoted ? byte == '"' : byte == ',' || byte == ' ' || byte == '\t') {
+            open = false;
+            in->at += i + (quoted ? 1 : 0);
+            in->length -= i + (quoted ? 1 : 0);
+            break;
+        }
+        if (quoted && byte == '\\' && i + 1 < in->length) {
+            byte = in->at[++i];
+        }
+        if (length < sizeof(value)) {
+            value[length++] = byte;
+        }
+    }
+    if (open) {
+        in->at += in->length;
+        in->length = 0;
+    }
+    if (ret && length < sizeof(value) && (!open || !quoted) && !memchr(value, '\0', length)) {
+        memcpy(ret, value, length);
+        ret[length] = '\0';
+    }
+}
+
+static char *parameter_of(struct challenge *challenge, struct text name)
+{
+    if (text_equals(name, "realm")) {
+        return challenge->realm;
+    }
+    if (text_equals(name, "service")) {
+        return challenge->service;
+    }
+    return text_equals(name, "scope") ? challenge->scope : NULL;
+}
+
+void challenge_parse(struct text header, struct challenge *ret)
+{
+    bool bearer = false;
+
+    *ret = (struct challenge){.basic = false};
+    while (header.length > 0) {
+        struct text word;
+        struct text ahead;
+
+        skip(&header, " \t,");
+        word = take_word(&header);
+        ahead = header;
+        skip(&ahead, " \t");
+        if (word.length > 0 && ahead.length > 0 && *ahead.at == '=') {
+            header = (struct text){ahead.at + 1, ahead.length - 1};
+            skip(&header, " \t");
+            take_value(&header, bearer ? parameter_of(ret, word) : NULL);
+        } else if (word.length > 0) {
+            bearer = text_equals(word, "bearer");
+            ret->bearer = ret->bearer || bearer;
+            ret->basic = ret->basic || text_equals(word, "basic");
+        } else if (header.length > 0) {
+            header.at++; /* a byte that belongs nowhere */
+            header.length--;
+        }
+    }
+}
