@@ -7,7 +7,7 @@
 format_runs() {
     local ref
     ref=$(publish hello "$1")
-    ends_with 0 run_component --env A=b "$ref" "c-$1" show x 'y z'
+    ends_with 0 run_component --env A=b -- "$ref" "c-$1" show x 'y z'
     holds "$OUTPUT" "Hello from C"
     holds "$OUTPUT" "arg 1: show"
     holds "$OUTPUT" "arg 3: y z"
@@ -18,20 +18,20 @@ codes_are_kept() {
     local ref code
     ref=$(publish hello)
     for code in 0 1 7 255; do
-        ends_with "$code" run_component "$ref" "code-$code" exit "$code"
+        ends_with "$code" run_component -- "$ref" "code-$code" exit "$code"
     done
 }
 
 nothing_ambient() {
     local ref
     ref=$(publish hello)
-    E2E_SECRET=leak ends_with 0 run_component "$ref" ambient show
+    E2E_SECRET=leak ends_with 0 run_component -- "$ref" ambient show
     lacks "$OUTPUT" E2E_SECRET
     lacks "$OUTPUT" SKEP_
     ref=$(publish hello tar) # it has a folder of its own
-    fails run_component "$ref" ambient-file cat /etc/passwd
-    fails run_component "$ref" ambient-proc ls /proc
-    ends_with 0 run_component "$ref" ambient-root ls /
+    fails run_component -- "$ref" ambient-file cat /etc/passwd
+    fails run_component -- "$ref" ambient-proc ls /proc
+    ends_with 0 run_component -- "$ref" ambient-root ls /
     lacks "$OUTPUT" usr
     lacks "$OUTPUT" proc
 }
@@ -40,14 +40,14 @@ many_words() {
     local ref words
     ref=$(publish hello)
     mapfile -t words < <(seq 1000)
-    ends_with 0 run_component "$ref" words show "${words[@]}"
+    ends_with 0 run_component -- "$ref" words show "${words[@]}"
     holds "$OUTPUT" "arg 1001: 1000"
 }
 
 detached() {
     local ref
     ref=$(publish hello)
-    start_component "$ref" detached exit 9
+    start_component -- "$ref" detached exit 9
     same 9 "$(exit_code_of detached)" "exit code of a detached task"
 }
 
@@ -55,8 +55,9 @@ same_id_elsewhere() {
     local ref other="$E2E_NS-2"
     ref=$(publish hello)
     ctr -a "$E2E_DIR/containerd.sock" -n "$other" image pull --plain-http "$ref" >/dev/null
-    start_component "$ref" twin sleep 60
-    ends_with 3 ctr -a "$E2E_DIR/containerd.sock" -n "$other" run --rm --runtime "$RUNTIME" "$ref" twin exit 3
+    start_component -- "$ref" twin sleep 60
+    ends_with 3 ctr -a "$E2E_DIR/containerd.sock" -n "$other" run --rm --runtime "$RUNTIME" "$ref" twin \
+        "$(program "$ref")" exit 3
     task_is twin RUNNING
     end_task twin
 }

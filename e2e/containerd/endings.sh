@@ -22,7 +22,7 @@ ending() {
     local id=$1 code=$2 words=$3 ref
     shift 3
     ref=$(publish "${GUEST:-hello}")
-    ends_with "$code" run_component ${FLAGS:+$FLAGS} "$ref" "$id" "$@"
+    ends_with "$code" run_component ${FLAGS:+$FLAGS} -- "$ref" "$id" "$@"
     wait_for 5 exit_event_is "$id" "$code" || { echo "no exit event with $code"; return 1; }
     [ -z "$words" ] || holds "$OUTPUT" "$words"
     row "$id" "$code" "$(grep -F "${words:-@}" <<<"$OUTPUT" | tail -1)" "exit $code" >>"$TABLE"
@@ -42,7 +42,7 @@ out_of_memory() {
 signalled() {
     local ref
     ref=$(publish hello)
-    start_component "$ref" "$1" spin
+    start_component -- "$ref" "$1" spin
     run_ctr task kill -s "$2" "$1"
     same "$3" "$(exit_code_of "$1")" "exit code"
     wait_for 5 exit_event_is "$1" "$3" || { echo "no exit event with $3"; return 1; }
@@ -53,7 +53,7 @@ signalled() {
 refused() {
     local id=$1 ref=$2 words=$3
     shift 3
-    fails run_component "$@" "$ref" "$id"
+    fails run_component "$@" -- "$ref" "$id"
     holds "$OUTPUT" "$words"
     [ -z "$(exit_event "$id")" ] || { echo "there is an exit event"; return 1; }
     lacks "$(tasks)" "$id"
@@ -95,7 +95,7 @@ print_table() {
 }
 
 # What comes back after a refusal is as good as before.
-still_works() { ends_with 0 run_component "$(publish hello)" after show; }
+still_works() { ends_with 0 run_component -- "$(publish hello)" after show; }
 
 scenario_begin
 TABLE=$E2E_DIR/table EVENTS=$E2E_DIR/events

@@ -8,7 +8,7 @@ mounted() { # OPTIONS ID ARGS...
     local options=$1 id=$2 ref
     shift 2
     ref=$(publish hello)
-    run_component --mount "type=bind,src=$E2E_DIR/data,dst=/data,options=rbind:$options" "$ref" "$id" "$@"
+    run_component --mount "type=bind,src=$E2E_DIR/data,dst=/data,options=rbind:$options" -- "$ref" "$id" "$@"
 }
 
 fresh_data() {
@@ -57,10 +57,10 @@ one_file() {
     fresh_data
     ref=$(publish hello)
     ends_with 0 run_component --mount "type=bind,src=$E2E_DIR/data/note,dst=/etc/app/note,options=bind:ro" \
-        "$ref" one-file cat /etc/app/note
+        -- "$ref" one-file cat /etc/app/note
     same "from the node" "$OUTPUT" "the file"
     ends_with 0 run_component --mount "type=bind,src=$E2E_DIR/data/note,dst=/etc/app/note,options=bind:ro" \
-        "$ref" one-file-ls ls /etc/app
+        -- "$ref" one-file-ls ls /etc/app
     same note "$OUTPUT" "what lies beside it"
 }
 
@@ -79,8 +79,8 @@ links_stay_inside() {
 rootfs_can_be_read_only() {
     local ref
     ref=$(publish hello tar)
-    ends_with 0 run_component "$ref" root-rw write /made text
-    fails run_component --read-only "$ref" root-ro write /made text
+    ends_with 0 run_component -- "$ref" root-rw write /made text
+    fails run_component --read-only -- "$ref" root-ro write /made text
 }
 
 scenario_begin

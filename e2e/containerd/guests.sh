@@ -8,7 +8,7 @@ says() { # GUEST TEXT ARGS...
     local name=$1 text=$2 ref
     shift 2
     ref=$(publish "$name")
-    ends_with 0 run_component --env NAME=Bee "$ref" "says-$name" "$@"
+    ends_with 0 run_component --env NAME=Bee -- "$ref" "says-$name" "$@"
     holds "$OUTPUT" "$text"
 }
 
@@ -16,14 +16,14 @@ code() { # GUEST CODE ARGS...
     local name=$1 wanted=$2 ref
     shift 2
     ref=$(publish "$name")
-    ends_with "$wanted" run_component "$ref" "code-$name" "$@"
+    ends_with "$wanted" run_component -- "$ref" "code-$name" "$@"
 }
 
 serves() { # GUEST TEXT
     local ref port
     ref=$(publish "$1")
     port=$(free_port)
-    start_component --net-host --env "PORT=$port" --env NAME=Bee "$ref" "serves-$1"
+    start_component --net-host --env "PORT=$port" --env NAME=Bee -- "$ref" "serves-$1"
     wait_for 60 answers "http://127.0.0.1:$port/"
     same "$2" "$(curl -sf -m 10 "http://127.0.0.1:$port/")" "GET /"
     head -c 200000 "$(guest hello)" >"$E2E_DIR/body"

@@ -14,7 +14,7 @@ up() {
     PORT=$(free_port)
     AT=http://127.0.0.1:$PORT
     start_component --net-host --env "PORT=$PORT" --env NAME=Bee --log-uri "file://$E2E_DIR/log/$id" \
-        "$@" "$(publish server)" "$id"
+        "$@" -- "$(publish server)" "$id"
     wait_for 20 answers "$AT/"
 }
 
@@ -99,7 +99,7 @@ spinner_is_ended() {
 
 default_port_in_own_network() {
     local pid
-    start_component --env NAME=own "$(publish server)" own
+    start_component --env NAME=own -- "$(publish server)" own
     pid=$(run_ctr task ls | awk '$1 == "own" { print $2 }')
     wait_for 20 inside "$pid"
     same "Hello from Rust, own!" "$(nsenter "--net=/proc/$pid/ns/net" curl -s -m 5 http://127.0.0.1:8080/)"
@@ -115,7 +115,7 @@ named_network() {
     # shellcheck disable=SC2064 # the name now
     trap "ip netns del '$name'" EXIT
     ip -n "$name" link set lo up
-    start_component --with-ns "network:/run/netns/$name" --env NAME=there "$(publish server)" there
+    start_component --with-ns "network:/run/netns/$name" --env NAME=there -- "$(publish server)" there
     wait_for 20 ip netns exec "$name" curl -sf -m 2 http://127.0.0.1:8080/
     same "Hello from Rust, there!" "$(ip netns exec "$name" curl -s -m 5 http://127.0.0.1:8080/)"
     end_task there
@@ -123,7 +123,7 @@ named_network() {
 
 taken_port() {
     up first
-    fails run_component --net-host --env "PORT=$PORT" "$(publish server)" second
+    fails run_component --net-host --env "PORT=$PORT" -- "$(publish server)" second
     holds "$OUTPUT" "$PORT"
     same "Hello from Rust, Bee!" "$(get /)" "the first one"
     end_task first

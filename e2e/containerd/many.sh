@@ -27,13 +27,13 @@ descriptors() {
 all_run() {
     local ref before after i
     ref=$(publish server)
-    start_component --net-host --env "PORT=$((FIRST_PORT))" "$ref" many-0
+    start_component --net-host --env "PORT=$((FIRST_PORT))" -- "$ref" many-0
     wait_for 60 answers "http://127.0.0.1:$FIRST_PORT/"
     mapfile -t pids < <(ours)
     before=$(memory "${pids[@]}")
     descriptors >"$E2E_DIR/descriptors"
     for i in $(seq 1 $((MANY - 1))); do
-        start_component --net-host --env "PORT=$((FIRST_PORT + i))" --env "NAME=$i" --null-io "$ref" "many-$i"
+        start_component --net-host --env "PORT=$((FIRST_PORT + i))" --env "NAME=$i" --null-io -- "$ref" "many-$i"
     done
     same "$MANY" "$(run_ctr task ls | grep -c RUNNING)" "running tasks"
     same 1 "$(programs skep-worker | wc -l)" "worker processes"

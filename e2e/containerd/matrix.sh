@@ -41,7 +41,7 @@ cell() { # WHO FORMAT
     ref=$E2E_REGISTRY/$name:1
     push_by "$1" "$2" "$(guest hello-component)" "$name"
     said=$(pull "$ref" 2>&1) || pulled=no
-    out=$(run_component "$ref" "$name" exit 7 2>&1) || [ $? = 7 ] || ran=no
+    out=$(run_component -- "$ref" "$name" exit 7 2>&1) || [ $? = 7 ] || ran=no
     [ -n "$said" ] || said=$out
     said=$(tr '\n' ' ' <<<"$said" | sed 's/.*ctr: //; s/|/ /g; s/sha256:[0-9a-f]*/sha256:…/g' | cut -c1-70)
     printf '| %-10s | %-8s | %-4s | %-4s | %-70s |\n' "$1" "$2" "$pulled" "$ran" "$said" >>"$TABLE"

@@ -6,14 +6,16 @@
 
 BUSYBOX=
 
+native() { run_ctr run --runtime "$RUNTIME" "$@" </dev/null; }
+
 native_runs() {
     # shellcheck disable=SC2016 # for the shell in the container
-    ends_with 7 run_component --env A=b "$BUSYBOX" native sh -c 'echo "hello $A"; exit 7'
+    ends_with 7 native --rm --env A=b "$BUSYBOX" native sh -c 'echo "hello $A"; exit 7'
     same "hello b" "$OUTPUT" "its output"
 }
 
 by_runc() {
-    start_component "$BUSYBOX" by-runc sleep 60
+    native -d "$BUSYBOX" by-runc sleep 60
     programs containerd-shim-runc-v2 | grep -q . || { echo "no runc shim runs"; return 1; }
     ends_with 0 run_ctr task exec --exec-id e1 by-runc echo inside
     same inside "$OUTPUT" "exec in it"
@@ -26,8 +28,8 @@ no_runc_shim() { [ -z "$(programs containerd-shim-runc-v2)" ]; }
 side_by_side() {
     local ref
     ref=$(publish hello)
-    start_component "$BUSYBOX" beside-native sleep 60
-    start_component "$ref" beside-wasm sleep 60
+    native -d "$BUSYBOX" beside-native sleep 60
+    start_component -- "$ref" beside-wasm sleep 60
     same 2 "$(tasks | wc -l)" "tasks"
     end_task beside-native
     task_is beside-wasm RUNNING
@@ -35,7 +37,7 @@ side_by_side() {
 }
 
 nameless() {
-    fails run_component "$BUSYBOX" nameless /bin/not-there
+    fails native --rm "$BUSYBOX" nameless /bin/not-there
     holds "$OUTPUT" not-there
     run_ctr container rm nameless 2>/dev/null || :
 }

@@ -9,10 +9,10 @@ PORT=0
 all_is_there() {
     local n
     PORT=$(free_port)
-    start_component --net-host --env "PORT=$PORT" --env NAME=kept "$(publish server)" kept-server
-    start_component "$(publish hello)" kept-sleeper sleep 300
-    start_component --log-uri "file://$E2E_DIR/log/ticks" "$(publish hello)" kept-ticks ticks 100000 5
-    start_component "$(publish hello)" ended exit 5
+    start_component --net-host --env "PORT=$PORT" --env NAME=kept -- "$(publish server)" kept-server
+    start_component -- "$(publish hello)" kept-sleeper sleep 300
+    start_component --log-uri "file://$E2E_DIR/log/ticks" -- "$(publish hello)" kept-ticks ticks 100000 5
+    start_component -- "$(publish hello)" ended exit 5
     wait_for 20 answers "http://127.0.0.1:$PORT/"
     wait_for 10 task_is ended STOPPED
     programs skep-worker >"$E2E_DIR/workers"
@@ -40,7 +40,7 @@ still_ours() {
 }
 
 ends_meanwhile() {
-    start_component "$(publish hello)" meanwhile sleep 2
+    start_component -- "$(publish hello)" meanwhile sleep 2
     containerd_kill TERM
     wait_for 20 no_ticks_left
     containerd_start
@@ -55,7 +55,7 @@ no_ticks_left() {
     [ $((now - GONE_SINCE)) -ge 4 ]
 }
 
-new_ones() { ends_with 4 run_component "$(publish hello)" fresh exit 4; }
+new_ones() { ends_with 4 run_component -- "$(publish hello)" fresh exit 4; }
 
 # containerd is started inside a check's own shell: the outer one must know which it is now.
 round() { # SIGNAL

@@ -8,16 +8,16 @@ stdin_arrives() {
     local ref
     ref=$(publish hello)
     same "through the pipe" "$(echo 'through the pipe' |
-        run_ctr run --rm --runtime "$RUNTIME" "$ref" stdin echo)" "what came back"
+        ctr_run --rm -- "$ref" stdin echo)" "what came back"
     head -c 3000000 /dev/urandom >"$E2E_DIR/bytes"
-    run_ctr run --rm --runtime "$RUNTIME" "$ref" stdin-much echo <"$E2E_DIR/bytes" >"$E2E_DIR/back"
+    ctr_run --rm -- "$ref" stdin-much echo <"$E2E_DIR/bytes" >"$E2E_DIR/back"
     cmp "$E2E_DIR/back" "$E2E_DIR/bytes"
 }
 
 streams_stay_apart() {
     local ref
     ref=$(publish hello)
-    run_component "$ref" apart err oops >"$E2E_DIR/1" 2>"$E2E_DIR/2"
+    run_component -- "$ref" apart err oops >"$E2E_DIR/1" 2>"$E2E_DIR/2"
     same "" "$(cat "$E2E_DIR/1")" stdout
     same oops "$(cat "$E2E_DIR/2")" stderr
 }
@@ -25,13 +25,13 @@ streams_stay_apart() {
 flood_is_whole() {
     local ref
     ref=$(publish hello)
-    same 20000000 "$(run_component "$ref" flood flood 20000000 | wc -c)" "bytes of the flood"
+    same 20000000 "$(run_component -- "$ref" flood flood 20000000 | wc -c)" "bytes of the flood"
 }
 
 slow_reader_holds_back() {
     local ref
     ref=$(publish hello)
-    same 5000000 "$(run_component "$ref" slow flood 5000000 |
+    same 5000000 "$(run_component -- "$ref" slow flood 5000000 |
         python3 -c '
 import sys, select
 total = 0
@@ -47,7 +47,7 @@ print(total)')" "bytes that the slow reader got"
 log_file() {
     local ref
     ref=$(publish hello)
-    start_component --log-uri "file://$E2E_DIR/log/guest.log" "$ref" logged ticks 3 1
+    start_component --log-uri "file://$E2E_DIR/log/guest.log" -- "$ref" logged ticks 3 1
     same 0 "$(exit_code_of logged)" "exit code"
     same "tick 1 tick 2 tick 3" "$(tr '\n' ' ' <"$E2E_DIR/log/guest.log" | sed 's/ $//')" "the log"
 }
@@ -64,7 +64,7 @@ wait
 echo "$CONTAINER_NAMESPACE $CONTAINER_ID" >"$2.who"
 SH
     chmod +x "$E2E_DIR/logger"
-    start_component --log-uri "binary://$E2E_DIR/logger?to=$E2E_DIR/log/by-program" "$ref" logger ticks 2 1
+    start_component --log-uri "binary://$E2E_DIR/logger?to=$E2E_DIR/log/by-program" -- "$ref" logger ticks 2 1
     same 0 "$(exit_code_of logger)" "exit code"
     wait_for 10 test -e "$E2E_DIR/log/by-program.who"
     same "tick 1 tick 2" "$(tr '\n' ' ' <"$E2E_DIR/log/by-program.out" | sed 's/ $//')" "the log"
@@ -74,7 +74,7 @@ SH
 execs() {
     local ref file
     ref=$(publish hello tar)
-    start_component --env A=b "$ref" host sleep 60
+    start_component --env A=b -- "$ref" host sleep 60
     file=$(run_ctr container info host | jq -r '.Spec.process.args[0]')
     ends_with 0 run_ctr task exec --exec-id e1 host "$file" show inside
     holds "$OUTPUT" "arg 1: show"
@@ -90,10 +90,10 @@ execs() {
 signals() {
     local ref
     ref=$(publish hello)
-    start_component "$ref" term spin
+    start_component -- "$ref" term spin
     run_ctr task kill -s TERM term
     same 143 "$(exit_code_of term)" "exit code after SIGTERM"
-    start_component "$ref" kill spin
+    start_component -- "$ref" kill spin
     run_ctr task kill -s KILL kill
     same 137 "$(exit_code_of kill)" "exit code after SIGKILL"
     fails run_ctr task kill -s KILL kill
@@ -102,7 +102,7 @@ signals() {
 pause_and_resume() {
     local ref before
     ref=$(publish hello)
-    start_component --log-uri "file://$E2E_DIR/log/paused" "$ref" paused ticks 100000 5
+    start_component --log-uri "file://$E2E_DIR/log/paused" -- "$ref" paused ticks 100000 5
     wait_for 10 grep -q 'tick 3' "$E2E_DIR/log/paused"
     run_ctr task pause paused
     task_is paused PAUSED
@@ -117,7 +117,7 @@ pause_and_resume() {
 looked_at() {
     local ref
     ref=$(publish hello)
-    start_component "$ref" looked eat 8 60
+    start_component -- "$ref" looked eat 8 60
     ends_with 0 run_ctr task ls
     holds "$OUTPUT" looked
     ends_with 0 run_ctr task ps looked

@@ -21,10 +21,12 @@ guest() { "$E2E_TOP/test/guests/build" "$1"; }
 
 # publish NAME [FORMAT]: pushed by skep, pulled by ctr, once; prints its reference
 publish() {
-    local format=${2:-$(usual_format)} ref
+    local format=${2:-$(usual_format)} ref file=$E2E_DIR/guests/$1.wasm
     ref=$E2E_REGISTRY/$1-$format:1
     if [ ! -e "$E2E_DIR/pulled-$1-$format" ]; then
-        skep push --format "$format" "$(guest "$1")" "$ref" >&2
+        mkdir -p "$E2E_DIR/guests"
+        cp "$(guest "$1")" "$file" # a name that a user would give it
+        skep push --format "$format" "$file" "$ref" >&2
         pull "$ref" >&2
         touch "$E2E_DIR/pulled-$1-$format"
     fi
@@ -33,11 +35,34 @@ publish() {
 
 pull() { run_ctr image pull --plain-http "$1" >/dev/null; }
 
-# run_component [FLAG...] REF ID [ARG...]: in the foreground, removed at its end
-run_component() { run_ctr run --rm --runtime "$RUNTIME" "$@" </dev/null; }
+# program REF: the path that the image starts; ctr's arguments replace the entrypoint, so they must begin by it
+program() {
+    local file=$E2E_DIR/program-${1##*/}
+    [ -s "$file" ] || skopeo --insecure-policy inspect --config --raw --tls-verify=false "docker://$1" |
+        jq -r '.config | (.Entrypoint // .Cmd // ["/component.wasm"])[0]' >"$file"
+    cat "$file"
+}
 
-# start_component [FLAG...] REF ID [ARG...]: in the background
-start_component() { run_ctr run -d --runtime "$RUNTIME" "$@" </dev/null; }
+# ctr_run FLAG... -- REF ID [ARG...]: ctr run, the arguments following the image's own program
+ctr_run() {
+    local flags=()
+    while [ "$1" != -- ]; do
+        flags+=("$1")
+        shift
+    done
+    shift
+    if [ $# -gt 2 ]; then
+        run_ctr run "${flags[@]}" --runtime "$RUNTIME" "$1" "$2" "$(program "$1")" "${@:3}"
+    else
+        run_ctr run "${flags[@]}" --runtime "$RUNTIME" "$@"
+    fi
+}
+
+# run_component [FLAG...] -- REF ID [ARG...]: in the foreground, removed at its end
+run_component() { ctr_run --rm "$@" </dev/null; }
+
+# start_component [FLAG...] -- REF ID [ARG...]: in the background
+start_component() { ctr_run -d "$@" </dev/null; }
 
 task_status() { run_ctr task ls | awk -v id="$1" '$1 == id { print $3 }'; }
 task_is() { [ "$(task_status "$1")" = "$2" ]; }
