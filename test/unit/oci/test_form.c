@@ -37,6 +37,7 @@ static void each_form_is_recognised(void **state)
         {MANIFEST("application/vnd.docker.container.image.v1+json", WASM), FORM_LAYER, D2},
         {MANIFEST(IMAGE_CONFIG, TAR "," TAR), FORM_TAR, NULL},
         {MANIFEST(IMAGE_CONFIG, ""), FORM_TAR, NULL},
+        {MANIFEST(IMAGE_CONFIG, DESCRIPTOR("text/plain", D2)), FORM_TAR, NULL},
     };
 
     (void)state;
@@ -78,8 +79,8 @@ static void what_cannot_run_is_refused_by_name(void **state)
         {MANIFEST(IMAGE_CONFIG, TAR "," WASM),
          "the image mixes a Wasm layer with 1 of files; put the component into the files, or push "
          "it alone"},
-        {MANIFEST(IMAGE_CONFIG, DESCRIPTOR("text/plain", D2)),
-         "the image has a layer text/plain, which is neither Wasm nor files"},
+        {MANIFEST(IMAGE_CONFIG, WASM "," DESCRIPTOR("text/plain", D2)),
+         "the image mixes a Wasm layer with text/plain"},
         {MANIFEST(IMAGE_CONFIG,
                   DESCRIPTOR("application/vnd.wasm.content.layer.v1+wasm", D2) "," SPIN),
          "this is a Spin application; containerd-shim-spin runs those"},
