@@ -15,6 +15,11 @@
 #define COMPONENT "\0asm\x0d\0\1\0"
 #define MODULE "\0asm\1\0\0\0"
 
+static bool holds(struct text text, const char *word)
+{
+    return memmem(text.at, text.length, word, strlen(word)) != NULL;
+}
+
 static struct pack_plan plan_of(enum form form)
 {
     return (struct pack_plan){.form = form, .wasm = {COMPONENT, 8}, .name = "app.wasm"};
@@ -67,12 +72,12 @@ static void a_module_and_a_component_name_their_os(void **state)
 
     (void)state;
     assert_int_equal(pack(&plan, &packed, &why), 0);
-    assert_non_null(strstr(packed->config.bytes.at, "\"os\":\"wasip2\""));
+    assert_true(holds(packed->config.bytes, "\"os\":\"wasip2\""));
     packed = packed_free(packed);
     plan.wasm = (struct text){MODULE, 8};
     assert_int_equal(pack(&plan, &packed, &why), 0);
-    assert_non_null(strstr(packed->config.bytes.at, "\"os\":\"wasip1\""));
-    assert_null(strstr(packed->config.bytes.at, "component"));
+    assert_true(holds(packed->config.bytes, "\"os\":\"wasip1\""));
+    assert_false(holds(packed->config.bytes, "component"));
 }
 
 static void a_tar_holds_the_file_in_whole_blocks(void **state)
@@ -87,7 +92,7 @@ static void a_tar_holds_the_file_in_whole_blocks(void **state)
     assert_string_equal(packed->layer.bytes.at, "app.wasm");
     assert_memory_equal(packed->layer.bytes.at + 257, "ustar\00000", 8);
     assert_memory_equal(packed->layer.bytes.at + 512, COMPONENT, 8);
-    assert_non_null(strstr(packed->config.bytes.at, "\"Entrypoint\":[\"/app.wasm\"]"));
+    assert_true(holds(packed->config.bytes, "\"Entrypoint\":[\"/app.wasm\"]"));
 }
 
 static void what_cannot_be_packed_is_said(void **state)
