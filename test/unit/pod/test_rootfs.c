@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of mounts as containerd gives them; overlays longer than a page. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fault.h"
+#include "shim/pod/bundle.h"
+#include "shim/pod/rootfs.h"
+
+static void read_options(const char *const *options, size_t count, struct rootfs_flags *ret)
+{
+    char *copies[16];
+
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = COPY_TEXT(options[i]);
+    }
+    rootfs_read_options(copies, count, ret);
+    for (size_t i = 0; i < count; i++) {
+        free(copies[i]);
+    }
+}
+
+static void options_become_flags_propagation_and_data(void **state)
+{
+    static const char *const options[] = {"rw", "rbind", "nosuid", "ro", "rslave",
+                                          "index=off", "X-containerd.loop", "workdir=/w"};
+    struct rootfs_flags how;
+
+    (void)state;
+    read_options(options, ARRAY_SIZE(options), &how);
+    assert_int_equal(how.set, MS_BIND | MS_REC | MS_NOSUID | MS_RDONLY);
+    assert_int_equal(how.propagation, MS_SLAVE | MS_REC);
+    assert_string_equal(how.data, "index=off,workdir=/w");
+    free(how.data);
+}
+
+static void a_later_option_takes_an_earlier_one_back(void **state)
+{
+    static const char *const options[] = {"ro", "noexec", "exec", "rw"};
+    struct rootfs_flags how;
+
+    (void)state;
+    read_options(options, ARRAY_SIZE(options), &how);
+    assert_int_equal(how.set, 0);
+    assert_string_equal(how.data, "");
+    free(how.data);
+}
+
+static void lower_folders_are_named_from_their_common_folder(void **state)
+{
+    char *dir = NULL;
+    char *data = NULL;
+
+    (void)state;
+    rootfs_shorten("index=off,lowerdir=/var/lib/s/12/fs:/var/lib/s/13/fs,upperdir=/var/lib/u", &dir,
+                   &data);
+    assert_string_equal(dir, "/var/lib/s/");
+    assert_string_equal(data, "index=off,lowerdir=12/fs:13/fs,upperdir=/var/lib/u");
+    free(dir);
+    free(data);
+    rootfs_shorten("lowerdir=/a/1:/b/2", &dir, &data);
+    assert_string_equal(dir, "/");
+    assert_string_equal(data, "lowerdir=/a/1:/b/2");
+    free(dir);
+    free(data);
+    rootfs_shorten("upperdir=/x", &dir, &data);
+    assert_string_equal(dir, "/");
+    free(dir);
+    free(data);
+    rootfs_shorten("lowerdir=/s/1", &dir, &data);
+    assert_string_equal(dir, "/s/");
+    assert_string_equal(data, "lowerdir=1");
+    free(dir);
+    free(data);
+}
+
+static void a_component_is_found_only_inside_its_root(void **state)
+{
+    char root[] = "/tmp/skep-rootfs-XXXXXX";
+    char path[128];
+    struct fault why = {0};
+    FILE *file = NULL;
+    int component = -1;
+
+    (void)state;
+    assert_non_null(mkdtemp(root));
+    (void)snprintf(path, sizeof(path), "%s/app", root);
+    assert_int_equal(mkdir(path, 0755), 0);
+    (void)snprintf(path, sizeof(path), "%s/app/x.wasm", root);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fclose(file);
+    assert_int_equal(bundle_open_component(root, "/app", "x.wasm", &component, &why), 0);
+    (void)close(component);
+    assert_int_equal(bundle_open_component(root, "/", "/app/x.wasm", &component, &why), 0);
+    (void)close(component);
+    assert_true(bundle_open_component(root, "/", "x.wasm", &component, &why) < 0);
+    assert_int_equal(why.kind, FAULT_NOT_FOUND);
+    assert_true(bundle_open_component(root, NULL, "/app", &component, &why) < 0);
+    assert_int_equal(why.kind, FAULT_INVALID);
+    assert_true(bundle_open_component(root, NULL, "../../../../etc/passwd", &component, &why) < 0);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s/passwd", root);
+    assert_int_equal(symlink("/etc/passwd", path), 0);
+    assert_true(bundle_open_component(root, NULL, "passwd", &component, &why) < 0);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s/app", root);
+    (void)rmdir(path);
+    (void)rmdir(root);
+}
+
+static void a_message_replaces_what_the_file_held_and_follows_no_link(void **state)
+{
+    char folder[] = "/tmp/skep-message-XXXXXX";
+    char path[64];
+    char link[64];
+    char held[64] = "";
+    FILE *file = NULL;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/log", folder);
+    (void)snprintf(link, sizeof(link), "%s/link", folder);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fputs("something that was there before", file);
+    (void)fclose(file);
+    assert_int_equal(bundle_write_message(path, "trapped: unreachable"), 0);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(held, sizeof(held), file));
+    (void)fclose(file);
+    assert_string_equal(held, "trapped: unreachable");
+    assert_int_equal(symlink(path, link), 0);
+    assert_true(bundle_write_message(link, "x") < 0);
+    assert_true(bundle_write_message(folder, "x") < 0);
+    (void)unlink(link);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(options_become_flags_propagation_and_data),
+        cmocka_unit_test(a_later_option_takes_an_earlier_one_back),
+        cmocka_unit_test(lower_folders_are_named_from_their_common_folder),
+        cmocka_unit_test(a_component_is_found_only_inside_its_root),
+        cmocka_unit_test(a_message_replaces_what_the_file_held_and_follows_no_link),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
