@@ -30,7 +30,7 @@ fn main() {
         }
     }
     digest.update(rustc_version());
-    println!("cargo:rustc-env=SKEP_BUILD_ID={:x}", digest.finalize());
+    println!("cargo:rustc-env=SKEP_COMPILER_ID={:x}", digest.finalize());
 }
 
 fn files(path: &Path) -> Vec<PathBuf> {

@@ -5,7 +5,7 @@
 
 use crate::limits::{STACK_BYTES, THREAD_STACK_BYTES};
 use crate::refusal::{Refusal, Result, SENTENCE_MAX};
-use crate::{Output, compile, engine, host, identity, memory};
+use crate::{Output, compile, engine, identity, memory};
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -138,17 +138,6 @@ pub unsafe extern "C" fn compiler_identity(ret: *mut c_char, ret_why: *mut c_cha
             -1
         }
     }
-}
-
-/// compiler_offers()
-///
-/// # Safety
-/// As compiler.h says.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn compiler_offers(ret: *mut Bytes) {
-    let lines = host::offered().fold(String::new(), |lines, name| lines + &name + "\n");
-    // SAFETY: the caller's promise.
-    unsafe { ret.write(Bytes::give(lines.into_bytes())) };
 }
 
 /// compiler_bytes_fini()

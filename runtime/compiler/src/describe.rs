@@ -5,10 +5,11 @@
 //! Does not belong here: how these were found in the binary (survey), who else may implement
 //! an import (compositions; the supervisor refuses what stays open).
 
-use crate::host::{self, Entry};
+use crate::entry::{Entry, Line, entry, split};
 use crate::limits::DESCRIPTION_MAX;
 use crate::refusal::{Result, refuse};
-use crate::survey::{Export, Import, Survey};
+use crate::survey::Survey;
+use skep_engine_config::offers;
 use std::fmt::Write;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,60 +38,28 @@ pub fn describe(survey: Survey, adapted: Adapted) -> Result<Description> {
         Some((Entry::Command, _)) => "command",
         None => "library",
     };
-    let wasi = entry.map_or_else(|| library_line(&survey), |(_, line)| line);
-    Ok(Description { kind, wasi, survey, adapted })
-}
-
-/// The export that makes it a server or a command, and the WASI line of that export.
-fn entry(exports: &[Export]) -> Result<Option<(Entry, &'static str)>> {
-    for (interface, version, entry) in host::ENTRIES {
-        let found = exports.iter().filter(|export| export.instance).any(|export| {
-            let (name, wanted) = host::split(&export.name);
-            name == *interface && host::fits(wanted, version)
-        });
-        if found {
-            return Ok(Some((*entry, if version.starts_with("0.3.") { "0.3" } else { "0.2" })));
-        }
-    }
-    for export in exports {
-        let (interface, _) = host::split(&export.name);
-        if host::ENTRIES.iter().any(|(name, ..)| *name == interface) {
-            let known = host::known_versions(interface);
-            refuse!("the component exports {}; this host runs {interface} of {known}", export.name);
-        }
-    }
-    Ok(None)
+    let line = entry.map_or_else(|| library_line(&survey), |(_, line)| line);
+    Ok(Description { kind, wasi: line.text(), survey, adapted })
 }
 
 /// A library belongs to 0.3 as soon as it touches it.
-fn library_line(survey: &Survey) -> &'static str {
+fn library_line(survey: &Survey) -> Line {
     let imports = survey.imports.iter().map(|import| &import.name);
     let exports = survey.exports.iter().map(|export| &export.name);
     let new = imports.chain(exports).any(|name| {
-        let (interface, version) = host::split(name);
-        interface.starts_with("wasi:") && host::fits(version, "0.3.0")
+        let (interface, version) = split(name);
+        interface.starts_with("wasi:") && Line::of(version) == Some(Line::Three)
     });
-    if new { "0.3" } else { "0.2" }
+    if new { Line::Three } else { Line::Two }
 }
 
 impl Description {
     /// Imports that somebody has to implement and the host does not.
-    fn unknown(&self) -> impl Iterator<Item = &Import> {
-        self.survey
-            .imports
-            .iter()
-            .filter(|import| import.needs_host && !(import.instance && host::offers(&import.name)))
-    }
-
-    /// One sentence for each unknown import of an interface that the host has in other versions.
-    fn hints(&self) -> impl Iterator<Item = String> {
-        self.unknown().filter(|import| import.instance).filter_map(|import| {
-            let (interface, wanted) = host::split(&import.name);
-            let known = host::known_versions(interface);
-            let version = if wanted.is_empty() { "no version" } else { wanted };
-            (!known.is_empty())
-                .then(|| format!("{interface} is wanted in {version}; this host has {known}"))
-        })
+    fn unknown(&self) -> impl Iterator<Item = &str> {
+        let open = self.survey.imports.iter().filter(|import| {
+            import.needs_host && !(import.instance && offers::linked(&import.name))
+        });
+        open.map(|import| import.name.as_str())
     }
 
     /// The document on descriptor 5; the shape is documented in compiler.h.
@@ -103,8 +72,8 @@ impl Description {
         let mut out = format!("{{\"v\":1,\"kind\":\"{}\",\"wasi\":\"{}\"", self.kind, self.wasi);
         put_list(&mut out, "imports", self.survey.imports.iter().map(|import| &import.name));
         put_list(&mut out, "exports", self.survey.exports.iter().map(|export| &export.name));
-        put_list(&mut out, "unknown", self.unknown().map(|import| &import.name));
-        put_list(&mut out, "hints", self.hints());
+        put_list(&mut out, "unknown", self.unknown());
+        put_list(&mut out, "hints", self.unknown().map(offers::explain));
         let _ = write!(
             out,
             ",\"adapted\":\"{adapted}\",\"wasm_bytes\":{wasm_bytes},\"code_bytes\":{code_bytes}}}"
@@ -185,27 +154,33 @@ mod tests {
     fn entries_of_other_versions_are_refused_with_both_versions() {
         let said = described(&exporting(&["wasi:http/handler@0.3.0-rc-2026-01-06"])).unwrap_err();
         assert!(said.text().contains("wasi:http/handler@0.3.0-rc-2026-01-06"), "{said}");
-        assert!(said.text().contains("this host runs wasi:http/handler of 0.3.0"), "{said}");
+        assert!(said.text().contains("this host runs wasi:http/handler@0.3.x"), "{said}");
         let said = described(&exporting(&["wasi:cli/run@0.1.0"])).unwrap_err();
-        assert!(said.text().contains("of 0.2.12 and 0.3.0"), "{said}");
+        assert!(said.text().contains("wasi:cli/run@0.3.x and 0.2.x"), "{said}");
     }
 
     #[test]
-    fn imports_without_a_host_are_listed_with_a_hint_where_only_the_version_is_wrong() {
+    fn imports_without_a_host_are_listed_and_explained() {
         let json = described(
             r#"(component
             (import "wasi:cli/exit@0.2.1" (instance (export "exit" (func))))
             (import "wasi:cli/stdin@0.1.0" (instance (export "f" (func))))
-            (import "wasi:cli/types@0.3.0" (instance (type $u u32) (export "e" (type (eq $u)))))
+            (import "wasi:cli/stdout@0.2.99" (instance (export "f" (func))))
+            (import "wasi:cli/never@0.3.0" (instance (type $u u32) (export "e" (type (eq $u)))))
             (import "acme:vault/store@1.0.0" (instance (export "get" (func))))
             (import "wasi:io/poll@0.2.0" (func)))"#,
         )
         .unwrap();
-        assert_eq!(json["imports"].as_array().unwrap().len(), 5);
+        assert_eq!(json["imports"].as_array().unwrap().len(), 6);
         let unknown = ["wasi:cli/stdin@0.1.0", "acme:vault/store@1.0.0", "wasi:io/poll@0.2.0"];
         assert_eq!(json["unknown"], serde_json::json!(unknown));
-        let hint = "wasi:cli/stdin is wanted in 0.1.0; this host has 0.2.12 and 0.3.0";
-        assert_eq!(json["hints"], serde_json::json!([hint]));
+        let hints: Vec<_> =
+            json["hints"].as_array().unwrap().iter().map(|hint| hint.as_str().unwrap()).collect();
+        assert_eq!(hints.len(), 3);
+        for words in ["wasi:cli/stdin@0.1.0", "0.2.12", "0.3.0"] {
+            assert!(hints[0].contains(words), "{}", hints[0]);
+        }
+        assert!(hints[1].contains("acme:vault/store@1.0.0"), "{}", hints[1]);
     }
 
     #[test]

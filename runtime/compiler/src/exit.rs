@@ -121,7 +121,7 @@ mod tests {
             assert_eq!(functions, ["exit", "exit-with-code"]);
         }
         assert!(WORLD.contains(EXIT));
-        assert!(crate::host::offered().any(|name| name == EXIT));
+        assert!(skep_engine_config::offers::offered(EXIT));
     }
 
     #[test]

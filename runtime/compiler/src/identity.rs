@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use wasmtime::Engine;
 
 /// Digest of sources, dependencies and rustc (build.rs).
-const BUILD_ID: &str = env!("SKEP_BUILD_ID");
+const BUILD_ID: &str = env!("SKEP_COMPILER_ID");
 
 /// Feeds whatever is hashed into SHA-256; `Hash` alone would give 64 bits.
 struct Feed(Sha256);

@@ -8,10 +8,11 @@
 //! Belongs here: recognising such components. Does not belong here: adapting (adapt).
 
 use crate::adapt::adapt;
-use crate::host;
+use crate::entry::{Line, split};
 use crate::module::{self, P1, plain_name};
 use crate::refusal::Result;
 use crate::survey::{Survey, survey};
+use skep_engine_config::offers;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use wasmparser::{ComponentName, KnownCustom, Parser, Payload};
@@ -31,13 +32,13 @@ fn is_plain_command(outside: &Survey) -> bool {
     let [export] = outside.exports.as_slice() else {
         return false;
     };
-    let old = |name: &str| host::fits(host::split(name).1, "0.2.12");
-    host::split(&export.name).0 == "wasi:cli/run"
+    let old = |name: &str| Line::of(split(name).1) == Some(Line::Two);
+    split(&export.name).0 == "wasi:cli/run"
         && old(&export.name)
         && outside.imports.iter().all(|import| {
             import.instance
                 && old(&import.name)
-                && (!import.needs_host || host::offers(&import.name))
+                && (!import.needs_host || offers::linked(&import.name))
         })
 }
 
@@ -124,7 +125,7 @@ fn outer_modules(component: &[u8]) -> Result<Option<Vec<Range<usize>>>> {
 fn same_needs(before: &Survey, after: &Survey) -> bool {
     let needs = |survey: &Survey| -> BTreeSet<String> {
         let names = survey.imports.iter().filter(|import| import.needs_host);
-        names.map(|import| host::split(&import.name).0.to_string()).collect()
+        names.map(|import| split(&import.name).0.to_string()).collect()
     };
     needs(before) == needs(after)
 }

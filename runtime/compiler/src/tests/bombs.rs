@@ -170,12 +170,11 @@ fn edges(bytes: &[u8]) -> Vec<usize> {
 #[test]
 fn truncation_at_every_section_is_refused_or_leaves_a_smaller_component() {
     for bytes in fixtures() {
-        for edge in edges(&bytes) {
+        let edges = edges(&bytes);
+        for edge in &edges {
             for cut in edge.saturating_sub(1)..=edge + 1 {
-                if cut < bytes.len() {
-                    let outcome = compiled(&bytes[..cut]);
-                    assert!(cut >= 8 || outcome.is_err(), "{cut}");
-                }
+                let outcome = compiled(&bytes[..cut.min(bytes.len())]);
+                assert!(outcome.is_err() || edges.contains(&cut) || cut >= bytes.len(), "{cut}");
             }
         }
     }
@@ -198,7 +197,7 @@ fn random_bytes_behind_a_header_are_refused() {
 fn flipped_bytes_in_real_components_are_refused_or_compiled() {
     let mut dice = Dice(42);
     for bytes in fixtures() {
-        for _ in 0..300 {
+        for _ in 0..100 {
             let mut changed = bytes.clone();
             let at = dice.next() as usize % changed.len();
             changed[at] ^= 1 << (dice.next() % 8);

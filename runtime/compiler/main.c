@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * skep-compiler: one job, one process, one sandbox.
+ *
+ *     skep-compiler compile [--memory-bytes N] [--cpu-seconds N]
+ *         descriptor 3: the component or core module, read from its start
+ *         descriptor 4: native code is written here
+ *         descriptor 5: the description (compiler.h) is written here
+ *         status 0: done; 1: refused, and descriptor 5 holds one sentence instead; a signal: a limit
+ *     skep-compiler identity
+ *         prints compiler_identity() as a line
+ *
+ * Memory and processor time that run out end the job with a sentence where that is possible: the
+ * allocator and SIGXCPU come here first, the kernel's own SIGKILL a second later.
+ */
+#include "runtime/compiler/compiler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "base/fs.h"
+#include "base/text.h"
+#include "runtime/sandbox/sandbox.h"
+
+enum { FD_WASM = 3, FD_CODE = 4, FD_DESCRIPTION = 5, FDS = 6 };
+enum { THREADS = 2 };
+enum { STATUS_DONE, STATUS_REFUSED, STATUS_USAGE };
+
+/* Native code is two to four times the size of what it comes from. */
+#define CODE_BYTES_MAX (8ULL * COMPILER_WASM_BYTES_MAX)
+
+struct options {
+#define OPTION(field, name, value, least, most) uint64_t field;
+#include "runtime/compiler/options.def"
+#undef OPTION
+};
+
+static const struct option {
+    const char *name;
+    size_t offset;
+    uint64_t least;
+    uint64_t most;
+} table[] = {
+#define OPTION(field, name, value, least, most) {name, offsetof(struct options, field), least, most},
+#include "runtime/compiler/options.def"
+#undef OPTION
+};
+
+static const struct options defaults = {
+#define OPTION(field, name, value, least, most) .field = (value),
+#include "runtime/compiler/options.def"
+#undef OPTION
+};
+
+/* What the end by a limit says; written beforehand, since nothing can be printed by then. */
+static char memory_gone[COMPILER_WHY_MAX];
+static char time_gone[COMPILER_WHY_MAX];
+static atomic_flag is_ending = ATOMIC_FLAG_INIT;
+
+/* Ends the process from any thread or signal handler; the first one speaks. */
+NORETURN static void end_with(const char *sentence)
+{
+    if (atomic_flag_test_and_set(&is_ending)) {
+        for (;;) {
+            (void)sigsuspend(&(sigset_t){0});
+        }
+    }
+    /* Nowhere is left to report a failed write to: the status still says that it was refused. */
+    if (write(FD_DESCRIPTION, sentence, strlen(sentence)) < 0) {
+        _exit(STATUS_REFUSED);
+    }
+    _exit(STATUS_REFUSED);
+}
+
+static void on_memory_gone(void)
+{
+    end_with(memory_gone);
+}
+
+static void on_time_gone(int number)
+{
+    (void)number;
+    end_with(time_gone);
+}
+
+static int watch_limits(const struct options *options, struct fault *why)
+{
+    const struct sigaction action = {.sa_handler = on_time_gone};
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct rlimit time = {.rlim_cur = options->cpu_seconds, .rlim_max = options->cpu_seconds + 1};
+
+    (void)snprintf(memory_gone, sizeof(memory_gone),
+                   "compiling it takes more than %" PRIu64 " MiB of memory",
+                   options->memory_bytes >> 20);
+    (void)snprintf(time_gone, sizeof(time_gone),
+                   "compiling it takes more than %" PRIu64 " seconds of processor time",
+                   options->cpu_seconds);
+    compiler_on_memory_gone(on_memory_gone);
+    /* A second arena per thread would reserve address space that is counted. */
+    (void)mallopt(M_ARENA_MAX, 1);
+    if (sigaction(SIGXCPU, &action, NULL) != 0 || sigaction(SIGXFSZ, &ignore, NULL) != 0 ||
+        setrlimit(RLIMIT_CPU, &time) != 0) {
+        return fault_sys(why, -errno, "watch the limits");
+    }
+    return 0;
+}
+
+static int enter_sandbox(const struct options *options, struct fault *why)
+{
+    const struct sandbox_options wanted = {
+        .fds_kept = FDS,
+        .memory_bytes = options->memory_bytes,
+        .file_bytes = CODE_BYTES_MAX,
+    };
+    struct sandbox sandbox = {0};
+
+    TRY(sandbox_enter_early(SANDBOX_COMPILER, &wanted, &sandbox, why));
+    TRY(watch_limits(options, why));
+    return sandbox_enter_late(&sandbox, why);
+}
+
+static int write_bytes(int fd, const struct compiler_bytes *bytes, const char *what,
+                       struct fault *why)
+{
+    int err = fs_write_all(fd, bytes->data, bytes->length);
+
+    return err < 0 ? fault_sys(why, err, "write %s", what) : 0;
+}
+
+static int compile(const struct options *options, struct fault *why)
+{
+    AUTO(buf_fini) struct buf wasm = BUF(COMPILER_WASM_BYTES_MAX);
+    AUTO(compiler_output_fini) struct compiler_output output = {0};
+    char sentence[COMPILER_WHY_MAX] = "";
+
+    TRY(enter_sandbox(options, why));
+    TRY(fs_read_fd(FD_WASM, "the component", &wasm, why));
+    if (compiler_compile(wasm.data, wasm.length, THREADS, &output, sentence) < 0) {
+        return fault(why, FAULT_INVALID, "%s", sentence);
+    }
+    TRY(write_bytes(FD_CODE, &output.code, "the native code", why));
+    return write_bytes(FD_DESCRIPTION, &output.description, "the description", why);
+}
+
+static int say_usage(void)
+{
+    (void)fputs("usage: skep-compiler compile [--memory-bytes N] [--cpu-seconds N]\n"
+                "           with descriptors 3 (Wasm), 4 (native code), 5 (description)\n"
+                "       skep-compiler identity\n",
+                stderr);
+    return STATUS_USAGE;
+}
+
+static int compile_verb(int argc, char *const *argv)
+{
+    struct options options = defaults;
+    struct fault why = {0};
+
+    for (int i = 0; i < argc; i += 2) {
+        const struct option *row = NULL;
+
+        for (size_t j = 0; j < ARRAY_SIZE(table); j++) {
+            row = strcmp(argv[i], table[j].name) == 0 ? &table[j] : row;
+        }
+        if (!row || i + 1 == argc ||
+            !text_to_u64(text_of(argv[i + 1]), row->least, row->most,
+                         (uint64_t *)(void *)((char *)&options + row->offset))) {
+            return say_usage();
+        }
+    }
+    for (int fd = FD_WASM; fd < FDS; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            return say_usage();
+        }
+    }
+    if (compile(&options, &why) < 0) {
+        end_with(why.text);
+    }
+    return STATUS_DONE;
+}
+
+static int identity_verb(void)
+{
+    char identity[COMPILER_IDENTITY_MAX];
+    char why[COMPILER_WHY_MAX];
+
+    if (compiler_identity(identity, why) < 0) {
+        (void)fprintf(stderr, "skep-compiler: %s\n", why);
+        return STATUS_REFUSED;
+    }
+    return puts(identity) < 0 || fflush(stdout) != 0 ? STATUS_REFUSED : STATUS_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "compile") == 0) {
+        return compile_verb(argc - 2, argv + 2);
+    }
+    if (argc == 2 && strcmp(argv[1], "identity") == 0) {
+        return identity_verb();
+    }
+    return say_usage();
+}
