@@ -32,6 +32,7 @@
 #include "shim/pod/pods.h"
 #include "shim/pod/reservation.h"
 #include "shim/task/event.h"
+#include "shim/task/logger.h"
 #include "shim/task/service.h"
 #include "shim/ttrpc/server.h"
 
@@ -119,7 +120,7 @@ static bool is_needed(void *owner)
 
     return pods_count(daemon->pods) > 0 || reservations_count(daemon->reservations) > 0 ||
            ttrpc_server_connections(daemon->server) > 0 || control_callers(daemon->control) > 0 ||
-           has_caller(daemon->task_listener) || has_caller(control_listener(daemon->control));
+           loggers_ending() > 0 || has_caller(daemon->task_listener) || has_caller(control_listener(daemon->control));
 }
 
 static void unlink_in(const char *folder, const char *name)

@@ -71,14 +71,22 @@ static void pool_work(void *owner)
     prepare->failed = prepare->step(prepare, &prepare->why) < 0;
 }
 
+static void say_cancelled(const struct prepare *prepare, struct fault *why)
+{
+    const struct guest *guest = prepare->guest;
+
+    (void)fault(why, FAULT_UNAVAILABLE, "%s was %s while %s was being created",
+                prepare->container->id, guest->id[0] != '\0' ? "ended" : "deleted",
+                guest->id[0] != '\0' ? guest->id : "it");
+}
+
 static void pool_done(void *owner)
 {
     struct prepare *prepare = owner;
 
     prepare->in_pool = false;
     if (prepare->cancelled) {
-        (void)fault(&prepare->why, FAULT_UNAVAILABLE, "%s was deleted while it was being created",
-                    prepare->container->id);
+        say_cancelled(prepare, &prepare->why);
         prepare->failed = true;
     }
     if (prepare->failed) {
@@ -102,8 +110,7 @@ void prepare_cancel(struct prepare *prepare)
 
     prepare->cancelled = true;
     if (!prepare->in_pool) {
-        (void)fault(&why, FAULT_UNAVAILABLE, "%s was deleted while it was being created",
-                    prepare->container->id);
+        say_cancelled(prepare, &why);
         prepare_finish(prepare, &why);
     }
 }

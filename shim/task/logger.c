@@ -25,6 +25,8 @@
 static const uint64_t end_ns[] = {12 * NS_PER_S, 2 * NS_PER_S};
 static const int end_signals[] = {SIGTERM, SIGKILL};
 
+static size_t ending; /* loggers whose end is awaited; the loop's */
+
 struct logger {
     int pid;
     struct loop_child *child;
@@ -196,6 +198,7 @@ static void logger_ended(void *owner, int status)
     (void)status;
     logger->timer = loop_timer_free(logger->timer);
     free(logger);
+    ending--;
 }
 
 static void logger_late(void *owner)
@@ -225,5 +228,11 @@ struct logger *logger_end(own struct logger *logger, struct loop *loop)
     }
     logger->timer = loop_timer_new(loop, logger_late, logger);
     loop_timer_set(logger->timer, end_ns[0]);
+    ending++;
     return NULL;
+}
+
+size_t loggers_ending(void)
+{
+    return ending;
 }

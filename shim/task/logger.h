@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attr.h"
 
@@ -60,3 +61,6 @@ int logger_start(const struct logger_plan *plan, own struct logger **ret,
 
 /* The pipes were closed: see to it that it ends, on the loop, and free it. NULL in, NULL out. */
 struct logger *logger_end(own struct logger *logger, struct loop *loop);
+
+/* How many still have to end: the daemon stays for them. */
+size_t loggers_ending(void);
