@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything runs on the loop's thread, except the two callbacks of the engine, which only put
+ * letters into the mailbox. A table of handlers, one for each message.
+ */
+#include "runtime/worker/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/loop.h"
+#include "runtime/engine/engine.h"
+#include "runtime/sandbox/sandbox.h"
+#include "runtime/stats/page.h"
+#include "runtime/wire/channel.h"
+#include "runtime/worker/mailbox.h"
+#include "runtime/worker/shelf.h"
+#include "runtime/worker/task.h"
+
+struct component {
+    struct shelf_place place;
+    struct engine_component *engine;
+};
+
+struct task {
+    struct shelf_place place;
+    struct engine_task *engine;
+    struct worker *worker;
+};
+
+struct worker {
+    struct loop *loop;
+    struct sandbox *sandbox;
+    struct channel *channel;
+    struct mailbox *mailbox;
+    struct engine *engine; /* NULL before HELLO */
+    struct stats_page *page;
+    struct shelf components;
+    struct shelf tasks;
+    char last_words[FAULT_TEXT_MAX];
+};
+
+static void on_message(void *owner, const struct message *message, int *fds, size_t count);
+static void on_end(void *owner, const struct fault *failed);
+static void on_ending(void *owner, uint64_t number, const struct engine_exit *end);
+static void on_log(void *owner, enum engine_log_level level, const char *text);
+
+int worker_new(struct loop *loop, int socket, struct sandbox *sandbox, own struct worker **ret,
+               struct fault *why)
+{
+    static const struct channel_events from_channel = {on_message, on_end};
+    static const struct mailbox_events from_mailbox = {on_ending, on_log};
+    struct worker *worker = NEW(struct worker);
+
+    worker->loop = loop;
+    worker->sandbox = sandbox;
+    worker->mailbox = mailbox_new(loop, &from_mailbox, worker);
+    if (channel_new(loop, socket, MESSAGE_DOWN, &from_channel, worker, &worker->channel, why) < 0) {
+        worker->mailbox = mailbox_free(worker->mailbox);
+        free(worker);
+        return -1;
+    }
+    *ret = worker;
+    return 0;
+}
+
+const char *worker_last_words(const struct worker *worker)
+{
+    return worker->last_words;
+}
+
+static void give_up(struct worker *worker, const struct fault *failed)
+{
+    (void)snprintf(worker->last_words, sizeof(worker->last_words), "%s", failed->text);
+    loop_stop(worker->loop);
+}
+
+static void on_end(void *owner, const struct fault *failed)
+{
+    struct worker *worker = (struct worker *)owner;
+
+    if (failed) {
+        give_up(worker, failed);
+    }
+    loop_stop(worker->loop);
+}
+
+static void answer(struct worker *worker, const struct message *message)
+{
+    struct fault why = {0};
+
+    if (channel_send(worker->channel, message, NULL, 0, &why) < 0) {
+        give_up(worker, &why);
+    }
+}
+
+/* Runs on engine threads. */
+static void engine_says(void *owner, enum engine_log_level level, const char *text)
+{
+    mailbox_put_log(((struct worker *)owner)->mailbox, level, text);
+}
+
+/* Runs on an engine thread. */
+static void engine_ended(void *owner, const struct engine_exit *end)
+{
+    const struct task *task = (const struct task *)owner;
+
+    mailbox_put_ending(task->worker->mailbox, task->place.number, end);
+}
+
+static void on_log(void *owner, enum engine_log_level level, const char *text)
+{
+    /* log.h's levels, the engine's in reverse. */
+    struct message message = {.kind = MESSAGE_LOG,
+                              .log = {.level = (uint32_t)(ENGINE_LOG_DEBUG - level)}};
+
+    message_set_text(message.log.text, sizeof(message.log.text), text);
+    answer((struct worker *)owner, &message);
+}
+
+static void on_ending(void *owner, uint64_t number, const struct engine_exit *end)
+{
+    struct worker *worker = (struct worker *)owner;
+    struct shelf_place *place = shelf_find(&worker->tasks, number);
+    struct message message = {.kind = MESSAGE_EXITED, .exited = {.task = number}};
+    struct task *task = NULL;
+
+    if (!place) {
+        return;
+    }
+    task = OWNER_OF(place, struct task, place);
+    task->engine = engine_task_free(task->engine);
+    shelf_remove(place);
+    free(task);
+    message.exited.how = (uint32_t)end->how;
+    message.exited.code = (uint32_t)end->code & 0xff;
+    message_set_text(message.exited.text, sizeof(message.exited.text), end->text);
+    answer(worker, &message);
+}
+
+static int start_engine(struct worker *worker, const struct message_hello *hello, int memory,
+                        struct fault *why)
+{
+    struct engine_options options = {.threads = hello->threads,
+                                     .instances = hello->instances,
+                                     .log = engine_says,
+                                     .log_owner = worker};
+    struct engine_why engine_why = {0};
+
+    if (worker->engine || hello->version != MESSAGE_VERSION) {
+        return fault(why, FAULT_STATE, "HELLO comes once, in version %d, not %u", MESSAGE_VERSION,
+                     hello->version);
+    }
+    TRY(stats_page_map(memory, &worker->page, why));
+    if (engine_new(&options, &worker->engine, &engine_why) < 0) {
+        return fault(why, FAULT_INTERNAL, "start the engine: %s", engine_why.text);
+    }
+    return sandbox_enter_late(worker->sandbox, why);
+}
+
+static void do_hello(struct worker *worker, const struct message *message, int *fds, size_t count)
+{
+    AUTO(buf_fini) struct buf walls = BUF(sizeof(message->ready.walls) - 1);
+    struct message ready = {.kind = MESSAGE_READY};
+    struct fault why = {0};
+
+    (void)count;
+    if (start_engine(worker, &message->hello, fds[0], &why) < 0) {
+        give_up(worker, &why);
+        return;
+    }
+    sandbox_print(worker->sandbox, &walls);
+    buf_put_u8(&walls, '\0');
+    ready.ready.instances = engine_instances(worker->engine);
+    ready.ready.complete = worker->sandbox->missing[0] == '\0';
+    message_set_text(ready.ready.walls, sizeof(ready.ready.walls),
+                     walls.data ? (const char *)walls.data : "");
+    answer(worker, &ready);
+}
+
+static void do_load(struct worker *worker, const struct message *message, int *fds, size_t count)
+{
+    uint64_t number = message->load.component;
+    struct message loaded = {.kind = MESSAGE_LOADED, .loaded = {.component = number}};
+    struct engine_component_info info = {.kind = ENGINE_LIBRARY};
+    struct engine_component *engine = NULL;
+    struct engine_why why = {0};
+    struct component *component = NULL;
+
+    (void)count;
+    if (shelf_find(&worker->components, number)) {
+        struct fault twice = {0};
+
+        (void)fault(&twice, FAULT_INVALID, "component %llu is loaded twice",
+                    (unsigned long long)number);
+        give_up(worker, &twice);
+        return;
+    }
+    if (engine_component_load(worker->engine, fds[0], &info, &engine, &why) < 0) {
+        message_set_text(loaded.loaded.text, sizeof(loaded.loaded.text), why.text);
+    } else {
+        component = NEW(struct component);
+        component->engine = engine;
+        shelf_admit(&worker->components, &component->place, number);
+        loaded.loaded.ok = 1;
+        loaded.loaded.kind = (uint32_t)info.kind;
+    }
+    answer(worker, &loaded);
+}
+
+static void do_unload(struct worker *worker, const struct message *message, int *fds, size_t count)
+{
+    struct shelf_place *place = shelf_find(&worker->components, message->unload.component);
+
+    (void)fds;
+    (void)count;
+    if (place) {
+        struct component *component = OWNER_OF(place, struct component, place);
+
+        component->engine = engine_component_free(component->engine);
+        shelf_remove(place);
+        free(component);
+    }
+}
+
+/* The task is on its shelf before the engine may tell its end. */
+static int start_task(struct worker *worker, const struct message_start *message, int *fds,
+                      size_t count, struct fault *why)
+{
+    struct shelf_place *component = shelf_find(&worker->components, message->component);
+    AUTO(memory_free) struct task *task = NEW(struct task);
+    struct engine_watcher watcher = {.on_exit = engine_ended, .owner = task};
+    struct task_start start = {.message = message,
+                               .fds = fds,
+                               .count = count,
+                               .page = worker->page,
+                               .watcher = &watcher};
+
+    if (!component || shelf_find(&worker->tasks, message->task)) {
+        return fault(why, FAULT_INVALID, "task %llu: its component is not loaded, or it exists",
+                     (unsigned long long)message->task);
+    }
+    start.component = OWNER_OF(component, struct component, place)->engine;
+    task->worker = worker;
+    shelf_admit(&worker->tasks, &task->place, message->task);
+    if (task_start(&start, &task->engine, why) < 0) {
+        shelf_remove(&task->place);
+        return -1;
+    }
+    task = NULL; /* the shelf's, until its end */
+    return 0;
+}
+
+static void do_start(struct worker *worker, const struct message *message, int *fds, size_t count)
+{
+    struct message started = {.kind = MESSAGE_STARTED, .started = {.task = message->start.task}};
+    struct fault why = {0};
+
+    if (start_task(worker, &message->start, fds, count, &why) < 0) {
+        message_set_text(started.started.text, sizeof(started.started.text), why.text);
+    } else {
+        started.started.ok = 1;
+    }
+    answer(worker, &started);
+}
+
+/* The engine's handle of a task, NULL when it has ended. */
+static struct engine_task *running(struct worker *worker, uint64_t number)
+{
+    struct shelf_place *place = shelf_find(&worker->tasks, number);
+
+    return place ? OWNER_OF(place, struct task, place)->engine : NULL;
+}
+
+static void do_verb(struct worker *worker, const struct message *message, int *fds, size_t count)
+{
+    /* The task's number is the first field of all of these. */
+    struct engine_task *task = running(worker, message->kill.task);
+    struct engine_limits limits;
+    struct engine_why why = {0};
+
+    (void)fds;
+    (void)count;
+    if (!task) {
+        return;
+    }
+    if (message->kind == MESSAGE_KILL) {
+        engine_task_kill(task);
+    } else if (message->kind == MESSAGE_DRAIN) {
+        engine_task_drain(task, message->drain.grace_ns);
+    } else if (message->kind == MESSAGE_PAUSE) {
+        engine_task_pause(task);
+    } else if (message->kind == MESSAGE_RESUME) {
+        engine_task_resume(task);
+    } else {
+        task_limits(&message->update.limits, &limits);
+        if (engine_task_update(task, &limits, &why) < 0) {
+            on_log(worker, ENGINE_LOG_WARN, why.text);
+        }
+    }
+}
+
+static const struct handler {
+    enum message_kind kind;
+    void (*run)(struct worker *worker, const struct message *message, int *fds, size_t count);
+} handlers[] = {
+    {MESSAGE_HELLO, do_hello}, {MESSAGE_LOAD, do_load},    {MESSAGE_UNLOAD, do_unload},
+    {MESSAGE_START, do_start}, {MESSAGE_KILL, do_verb},    {MESSAGE_DRAIN, do_verb},
+    {MESSAGE_PAUSE, do_verb},  {MESSAGE_RESUME, do_verb},  {MESSAGE_UPDATE, do_verb},
+};
+
+static void on_message(void *owner, const struct message *message, int *fds, size_t count)
+{
+    struct worker *worker = (struct worker *)owner;
+
+    if (!worker->engine && message->kind != MESSAGE_HELLO) {
+        struct fault early = {0};
+
+        (void)fault(&early, FAULT_STATE, "%s came before HELLO", message_name(message->kind));
+        give_up(worker, &early);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
+        if (handlers[i].kind == message->kind) {
+            handlers[i].run(worker, message, fds, count);
+        }
+    }
+}
