@@ -168,7 +168,9 @@ static uint64_t wait_of(const struct http_answer *answer, unsigned tries)
     struct tm date = {0};
     uint8_t jitter = 0;
 
-    (void)getrandom(&jitter, 1, GRND_NONBLOCK);
+    if (getrandom(&jitter, 1, GRND_NONBLOCK) < 0) {
+        jitter = 0; /* then without */
+    }
     wait = wait > LAST_WAIT_MS ? LAST_WAIT_MS : wait;
     wait = wait * NS_PER_MS * (200U + jitter % 50U) / 225U;
     if (text_to_u64(text_of(answer->retry_after), 0, UINT32_MAX, &seconds)) {
