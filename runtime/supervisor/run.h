@@ -56,6 +56,7 @@ struct run_plan {
     const char *digest; /* "sha256:<64 hex>" of the bytes of @wasm, already verified */
     int wasm;           /* the component's bytes; owned by the run after success */
     int netns;          /* namespace to listen in, borrowed until on_ready; -1: by the grant */
+    const char *address; /* numeric address where a server listens; NULL: every address */
 };
 
 /* Stdio of a run: owned by the run after run_start() succeeds; -1 for none. */
@@ -89,6 +90,9 @@ int run_new(struct supervisor *supervisor, const struct run_plan *plan,
  * Return: 0 (on_started follows) or negative.
  */
 int run_start(struct run *run, const struct run_stdio *stdio, struct fault *why) MUST_USE;
+
+/* Where a server listens, after on_ready; 0 for anything else. */
+uint16_t run_port(const struct run *run);
 
 /* Each asks; on_exit tells. Without effect when the run is not started or has ended. */
 void run_kill(struct run *run);

@@ -21,6 +21,11 @@ struct supervisor_options {
     uint32_t threads;      /* engine threads of a worker; 0: one per CPU */
     uint32_t instances;    /* most instances of a worker; 0: the engine's default */
     bool keep_user;        /* do not change user (skep run without root) */
+    uint64_t cache_bytes;  /* size to which the cache is swept; 0: 10 GiB */
+    uint64_t compile_memory_bytes; /* of one job of the compiler; 0: 4 GiB */
+    uint64_t compile_seconds;      /* of processor time of one job; 0: 300 */
+    const char *worker;   /* absolute path of skep-worker; NULL: beside this program */
+    const char *compiler; /* absolute path of skep-compiler; NULL: beside this program */
 };
 
 /**
@@ -35,6 +40,7 @@ struct supervisor_options {
 int supervisor_new(struct loop *loop, const struct supervisor_options *options,
                    own struct supervisor **ret, struct fault *why) MUST_USE;
 
-/* Ends all workers; every run must be freed before. NULL in, NULL out. */
+/* Ends all workers; every run must be freed before. Not from inside a callback of this room.
+ * What still runs on other threads comes back through the loop. NULL in, NULL out. */
 struct supervisor *supervisor_free(own struct supervisor *supervisor);
 DEFINE_AUTO(struct supervisor *, supervisor_free)

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The grant is the run's owner's, who may drop it as soon as the run is freed; so the part that
+ * the other thread reads is copied.
+ */
+#include "runtime/supervisor/opening.h"
+
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/loop.h"
+#include "runtime/broker/folder.h"
+#include "runtime/broker/listen.h"
+#include "runtime/broker/netns.h"
+#include "runtime/grant/grant.h"
+#include "runtime/supervisor/inside.h"
+#include "runtime/supervisor/run.h"
+
+struct opening {
+    struct supervisor *supervisor;
+    opening_fn *fn; /* NULL: forgotten */
+    void *owner;
+    own struct grant *grant; /* folders, user, network and port only */
+    int netns;               /* owned; -1: by the grant */
+    own char *address;
+    bool server;
+    struct opened opened;
+    struct fault failed;
+};
+
+void opened_fini(struct opened *opened)
+{
+    opened->folders = folders_close(opened->folders);
+    opened->listener = fd_close(opened->listener);
+    opened->netns = netns_free(opened->netns);
+}
+
+static own struct grant *grant_copy(const struct grant *grant)
+{
+    struct grant *copy = NEW(struct grant);
+
+    copy->network = grant->network;
+    copy->port = grant->port;
+    copy->user = grant->user;
+    copy->netns = grant->netns ? COPY_TEXT(grant->netns) : NULL;
+    copy->folders_count = grant->folders_count;
+    copy->folders = NEW_ARRAY(grant->folders_count + 1, struct grant_folder);
+    for (size_t i = 0; i < grant->folders_count; i++) {
+        copy->folders[i] = grant->folders[i];
+        copy->folders[i].source = COPY_TEXT(grant->folders[i].source);
+        copy->folders[i].guest = COPY_TEXT(grant->folders[i].guest);
+    }
+    return copy;
+}
+
+/* The namespace to listen in; -1 stands for the node's. */
+static int namespace_find(struct opening *opening, int *ret, struct fault *why)
+{
+    const struct grant *grant = opening->grant;
+
+    if (opening->netns >= 0) {
+        *ret = fd_duplicate(opening->netns);
+        return *ret < 0 ? fault_sys(why, *ret, "keep a network namespace open") : 0;
+    }
+    switch (grant->network) {
+    case GRANT_NETWORK_NONE:
+        return fault(why, FAULT_STATE,
+                     "it is a server, and its network is \"none\": there is nowhere to listen");
+    case GRANT_NETWORK_NODE:
+        *ret = -1;
+        return 0;
+    case GRANT_NETWORK_POD:
+        break;
+    }
+    if (grant->netns) {
+        return netns_open(grant->netns, ret, why);
+    }
+    TRY(netns_new(&opening->opened.netns, why));
+    *ret = fd_duplicate(netns_descriptor(opening->opened.netns));
+    return *ret < 0 ? fault_sys(why, *ret, "keep a network namespace open") : 0;
+}
+
+static int listener_open(struct opening *opening, struct fault *why)
+{
+    AUTO(fd_close) int netns = -1;
+    struct listen_plan plan = {.address = opening->address, .port = opening->grant->port};
+
+    TRY(namespace_find(opening, &netns, why));
+    plan.netns = netns;
+    return listen_open(&plan, &opening->opened.listener, &opening->opened.port, why);
+}
+
+static int open_all(struct opening *opening, struct fault *why)
+{
+    const struct folders_plan plan = {.grant = opening->grant,
+                                      .idmaps = opening->supervisor->idmaps,
+                                      .plain = opening->supervisor->plain};
+
+    TRY(folders_open(&plan, &opening->opened.folders, why));
+    return opening->server ? listener_open(opening, why) : 0;
+}
+
+static void opening_work(void *owner)
+{
+    struct opening *opening = (struct opening *)owner;
+
+    (void)open_all(opening, &opening->failed);
+}
+
+static void opening_done(void *owner)
+{
+    struct opening *opening = (struct opening *)owner;
+    struct supervisor *supervisor = opening->supervisor;
+
+    if (opening->fn) {
+        opening->fn(opening->owner, &opening->opened,
+                    opening->failed.kind == FAULT_NONE ? NULL : &opening->failed);
+    }
+    opened_fini(&opening->opened);
+    (void)grant_free(opening->grant);
+    (void)fd_close(opening->netns);
+    free(opening->address);
+    free(opening);
+    supervisor_opening_done(supervisor);
+}
+
+struct opening *opening_begin(struct supervisor *supervisor, const struct run_plan *plan,
+                              bool server, opening_fn *fn, void *owner)
+{
+    struct opening *opening = NEW(struct opening);
+
+    *opening = (struct opening){.supervisor = supervisor,
+                                .fn = fn,
+                                .owner = owner,
+                                .grant = grant_copy(plan->grant),
+                                .netns = plan->netns < 0 ? -1 : fd_duplicate(plan->netns),
+                                .address = plan->address ? COPY_TEXT(plan->address) : NULL,
+                                .server = server,
+                                .opened = {.listener = -1}};
+    supervisor->openings++;
+    loop_work(supervisor->loop, opening_work, opening_done, opening);
+    return opening;
+}
+
+void opening_forget(struct opening *opening)
+{
+    if (opening) {
+        opening->fn = NULL;
+    }
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening: what a grant names becomes descriptors, off the loop.
+ *
+ * Belongs here: folders, the namespace, the listener, as one piece of work.
+ * Does not belong here: how each is made (runtime/broker).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/fault.h"
+
+struct folders;
+struct netns;
+struct opening;
+struct run_plan;
+struct supervisor;
+
+/* What came of it; rests at {NULL, NULL, -1, 0}. */
+struct opened {
+    own struct folders *folders;
+    own struct netns *netns; /* made for a task that has none */
+    int listener;            /* of a server, else -1 */
+    uint16_t port;
+};
+void opened_fini(struct opened *opened);
+
+/* Told once, from the loop; takes what it wants of @opened and leaves the rest at rest. */
+typedef void opening_fn(void *owner, struct opened *opened, const struct fault *failed);
+
+/**
+ * opening_begin() - open what a grant names
+ * @supervisor: its loop and its maps of owners
+ * @plan:       what is needed of it is copied
+ * @server:     make a listener too
+ * @fn:         told when it is done
+ * @owner:      for @fn
+ *
+ * Return: the opening, borrowed, for opening_forget(); valid until @fn is called.
+ */
+struct opening *opening_begin(struct supervisor *supervisor, const struct run_plan *plan,
+                              bool server, opening_fn *fn, void *owner);
+
+/* Its @fn will not be called. NULL is nothing. */
+void opening_forget(struct opening *opening);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker seen from outside: a process that runs tasks, its connection, its death.
+ *
+ * What it says is checked: a message that makes no sense ends it, and with it its own domain only.
+ *
+ * Belongs here: start, greeting, tasks and what they have loaded, the reason of a death.
+ * Does not belong here: which worker is whose (placement.h), a run's own life (run.c).
+ *
+ * Callbacks run from the loop, never from inside a function of this header.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "runtime/wire/message.h"
+
+struct component;
+struct engine_counters;
+struct fault;
+struct laters;
+struct loop;
+struct task;
+struct worker;
+
+struct worker_plan {
+    struct loop *loop;     /* borrowed, must outlive it */
+    struct laters *laters; /* borrowed, must outlive it */
+    const char *program;   /* absolute path of skep-worker; copied */
+    const char *domain;    /* copied */
+    uint32_t threads;
+    uint32_t instances;
+    bool keep_user;
+};
+
+struct worker_events {
+    void (*on_ending)(void *owner); /* once: it takes no more tasks */
+    void (*on_gone)(void *owner);   /* once, last: no process any more; to be freed */
+};
+
+/* How long a worker may take to be ready, to end by itself, and to have nothing to do. */
+enum { WORKER_READY_S = 60, WORKER_LINGER_S = 5, WORKER_IDLE_S = 300, WORKER_LOADS_IDLE_S = 60 };
+/* Components that are kept loaded though no task has them. */
+enum { WORKER_LOADS_IDLE_MAX = 256 };
+
+/**
+ * worker_new() - start a worker
+ * @plan:   copied
+ * @events: copied
+ * @owner:  for @events
+ * @ret:    the worker; it is told to tasks if it cannot be started
+ * @why:    the reason
+ *
+ * Return: 0 or negative.
+ */
+int worker_new(const struct worker_plan *plan, const struct worker_events *events, void *owner,
+               own struct worker **ret, struct fault *why) MUST_USE;
+
+/* Kills it; every task but those given away must be freed. NULL in, NULL out. */
+struct worker *worker_free(own struct worker *worker);
+DEFINE_AUTO(struct worker *, worker_free)
+
+struct task_events {
+    /* Once after task_new(). @failed: the task is over. */
+    void (*on_loaded)(void *owner, enum message_component kind, const struct fault *failed);
+    /* Once after task_start(). @failed: the task is over. */
+    void (*on_started)(void *owner, const struct fault *failed);
+    /* Once, if neither failed. @end is NULL when the worker died; @lost says of what. */
+    void (*on_ended)(void *owner, const struct message_exited *end, const struct fault *lost);
+};
+
+/**
+ * task_new() - load a component, unless it is loaded, for one task
+ * @worker:    not ending
+ * @component: referenced while it is loaded
+ * @events:    borrowed, static
+ * @owner:     for @events
+ *
+ * Return: the task, owned by the caller.
+ */
+own struct task *task_new(struct worker *worker, struct component *component,
+                          const struct task_events *events, void *owner) MUST_USE;
+
+/* What a task gets; descriptors rest at -1. */
+struct task_grant {
+    int memory; /* of grant_encode() */
+    int in;
+    int out;
+    int err;
+    int listener;
+    const int *folders;
+    size_t folders_count;
+};
+
+/**
+ * task_start() - let a loaded task run
+ * @task:  on_loaded was told without failure
+ * @grant: its descriptors are duplicated
+ * @why:   the reason
+ *
+ * Return: 0 (on_started follows) or negative.
+ */
+int task_start(struct task *task, const struct task_grant *grant, struct fault *why) MUST_USE;
+
+/* Messages about a started task: KILL, DRAIN, PAUSE, RESUME, UPDATE; @message->….task is set here. */
+void task_send(struct task *task, struct message *message);
+
+/* What it has used: now, or as its end found it. Zero before task_start(). */
+void task_counters(const struct task *task, struct engine_counters *ret);
+
+/* Gives a task away: what still runs is killed, and nobody is told. NULL in, NULL out. */
+struct task *task_free(own struct task *task);
