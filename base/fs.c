@@ -144,21 +144,29 @@ int fs_replace(int dir, const char *name, struct text bytes, mode_t mode, struct
     return 0;
 }
 
-int fs_memory(const char *name, const void *bytes, size_t length)
+int fs_memory_new(const char *name)
 {
-    AUTO(fd_close) int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    int done;
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-    if (fd < 0) {
-        return -errno;
-    }
-    done = fs_write_all(fd, bytes, length);
-    if (done < 0) {
-        return done;
-    }
+    return fd < 0 ? -errno : fd;
+}
+
+int fs_memory_seal(int fd)
+{
     if (lseek(fd, 0, SEEK_SET) < 0 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
         return -errno;
+    }
+    return 0;
+}
+
+int fs_memory(const char *name, const void *bytes, size_t length)
+{
+    AUTO(fd_close) int fd = fs_memory_new(name);
+
+    if (fd >= 0) {
+        TRY(fs_write_all(fd, bytes, length));
+        TRY(fs_memory_seal(fd));
     }
     return TAKE_FD(fd);
 }

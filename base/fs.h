@@ -72,6 +72,22 @@ int fs_replace(int dir, const char *name, struct text bytes, mode_t mode,
 int fs_memory(const char *name, const void *bytes, size_t length) MUST_USE;
 
 /**
+ * fs_memory_new() - an empty memfd, to be filled piece by piece
+ * @name: for /proc/PID/fd, at most 200 bytes
+ *
+ * Return: descriptor, or negative errno. Thread: any.
+ */
+int fs_memory_new(const char *name) MUST_USE;
+
+/**
+ * fs_memory_seal() - nobody can change it any more; its offset is 0 again
+ * @fd: from fs_memory_new()
+ *
+ * Return: 0 or negative errno. Thread: any.
+ */
+int fs_memory_seal(int fd) MUST_USE;
+
+/**
  * fs_make_folders() - mkdir -p
  * @path: absolute; at most 4095 bytes
  * @mode: of folders that are made

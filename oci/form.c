@@ -5,7 +5,7 @@
  *   config              Wasm layers   tar layers   form
  *   Wasm, v0 or older   exactly 1     0            ARTIFACT
  *   image               1             0            LAYER
- *   image               0             any          TAR
+ *   image               0             any          TAR (whatever containerd can unpack)
  *   any other           exactly 1     0            ARTIFACT (oras without --config)
  */
 #include "oci/form.h"
@@ -98,9 +98,9 @@ static int decide_image(const struct tally *tally, enum form *ret,
         return fault(why, FAULT_UNSUPPORTED, "the image mixes a Wasm layer with %zu of files; "
                      "put the component into the files, or push it alone", tally->tar);
     }
-    if (tally->other > 0) {
-        return fault(why, FAULT_UNSUPPORTED, "the image has a layer %.120s, which is neither Wasm "
-                     "nor files", tally->other_type);
+    if (tally->wasm == 1 && tally->other > 0) {
+        return fault(why, FAULT_UNSUPPORTED, "the image mixes a Wasm layer with %.120s",
+                     tally->other_type);
     }
     *ret = tally->wasm == 1 ? FORM_LAYER : FORM_TAR;
     *ret_layer = tally->component;
