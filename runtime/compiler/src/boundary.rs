@@ -8,6 +8,7 @@ use crate::refusal::{Refusal, Result, SENTENCE_MAX};
 use crate::{Output, compile, engine, identity, memory};
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 /// struct compiler_bytes
 #[repr(C)]
@@ -72,10 +73,18 @@ unsafe fn put_sentence(refusal: &Refusal, ret: *mut c_char) {
     }
 }
 
-/// Tests, and only they, call more than once in a process: the first pool stays.
-fn bound_threads(threads: usize) {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(THREAD_STACK_BYTES);
-    let _ = pool.build_global();
+/// The pool of threads is the process's: the first job's number stays.
+fn bound_threads(threads: usize) -> Result<()> {
+    static BOUND: Mutex<bool> = Mutex::new(false);
+    let mut bound = BOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*bound {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.stack_size(THREAD_STACK_BYTES)
+            .build_global()
+            .map_err(|error| Refusal::new(format_args!("no threads to compile on: {error}")))?;
+        *bound = true;
+    }
+    Ok(())
 }
 
 /// compiler_compile()
@@ -96,7 +105,7 @@ pub unsafe extern "C" fn compiler_compile(
         _ => unsafe { std::slice::from_raw_parts(wasm, length) },
     };
     let done = guarded(|| {
-        bound_threads(threads as usize);
+        bound_threads(threads as usize)?;
         compile(&engine()?, wasm)
     });
     match done {

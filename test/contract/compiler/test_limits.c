@@ -66,7 +66,7 @@ static void put_code(struct buf *code, size_t functions, size_t steps)
 /* A component of one module that takes many seconds to compile. */
 static void put_bomb(struct buf *ret)
 {
-    enum { FUNCTIONS = 4000, STEPS = 500 };
+    enum { FUNCTIONS = 2500, STEPS = 500 };
     AUTO(buf_fini) struct buf indices = BUF(1 << 20);
     AUTO(buf_fini) struct buf code = BUF(64 << 20);
     AUTO(buf_fini) struct buf module = BUF(64 << 20);
@@ -91,14 +91,14 @@ static void put_bomb(struct buf *ret)
 
 static void too_much_memory_is_named_with_the_limit(void **state)
 {
-    const char *const options[] = {"--memory-bytes", "268435456", NULL};
+    const char *const options[] = {"--memory-bytes", "134217728", NULL};
     AUTO(buf_fini) struct buf bomb = {0};
     AUTO(outcome_fini) struct outcome outcome = {0};
 
     (void)state;
     put_bomb(&bomb);
     outcome = job_run(bomb.data, bomb.length, options);
-    has(outcome_sentence(&outcome), "more than 256 MiB of memory");
+    has(outcome_sentence(&outcome), "more than 128 MiB of memory");
 }
 
 /* Does /proc/PID/status have that line? */
