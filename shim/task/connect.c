@@ -8,7 +8,7 @@
 #include "shim/proto/runtime.pb-c.h"
 #include "shim/task/verb.h"
 
-void task_connect(void *owner, own struct ttrpc_call *call)
+void verb_connect(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__ConnectRequest, task__connect_request__descriptor)
     Task__ConnectResponse response = TASK__CONNECT_RESPONSE__INIT;
@@ -46,7 +46,7 @@ static void entry_fill(struct entry *entry, struct guest *guest)
     }
 }
 
-void task_pids(void *owner, own struct ttrpc_call *call)
+void verb_pids(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__PidsRequest, task__pids_request__descriptor)
     Task__PidsResponse response = TASK__PIDS_RESPONSE__INIT;
@@ -78,7 +78,7 @@ void task_pids(void *owner, own struct ttrpc_call *call)
 
 /* A hint, which containerd gives after every Delete: others live here, and the daemon ends by
  * itself when it is idle. */
-void task_shutdown(void *owner, own struct ttrpc_call *call)
+void verb_shutdown(void *owner, own struct ttrpc_call *call)
 {
     (void)owner;
     ttrpc_answer_message(call, NULL);

@@ -128,7 +128,7 @@ static int admit(struct service *service, struct ttrpc_call *call,
     return 0;
 }
 
-void task_create(void *owner, own struct ttrpc_call *call)
+void verb_create(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__CreateTaskRequest, task__create_task_request__descriptor)
     struct rootfs_mounts mounts = {0};

@@ -66,7 +66,7 @@ static void delete_init(struct service *service, struct container *container,
     remove_begin(service, container, deleted, call);
 }
 
-void task_delete(void *owner, own struct ttrpc_call *call)
+void verb_delete(void *owner, own struct ttrpc_call *call)
 {
     struct service *service = owner;
     VERB_REQUEST(Task__DeleteRequest, task__delete_request__descriptor)

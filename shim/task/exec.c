@@ -74,7 +74,7 @@ static int admit(struct service *service, struct ttrpc_call *call,
     return 0;
 }
 
-void task_exec(void *owner, own struct ttrpc_call *call)
+void verb_exec(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__ExecProcessRequest, task__exec_process_request__descriptor)
     struct guest *exec = NULL;

@@ -2,7 +2,7 @@
 /* CloseIO and ResizePty: containerd's hand on a guest's stdio. */
 #include "shim/task/verb.h"
 
-void task_closeio(void *owner, own struct ttrpc_call *call)
+void verb_closeio(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__CloseIORequest, task__close_iorequest__descriptor)
     struct fault why = {0};
@@ -19,7 +19,7 @@ void task_closeio(void *owner, own struct ttrpc_call *call)
 }
 
 /* There is no terminal whose size could change; clients ask all the same. */
-void task_resize(void *owner, own struct ttrpc_call *call)
+void verb_resize(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__ResizePtyRequest, task__resize_pty_request__descriptor)
     struct fault why = {0};

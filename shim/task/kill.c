@@ -75,7 +75,7 @@ static void kill_execs(struct service *service, struct container *container, uns
     }
 }
 
-void task_kill(void *owner, own struct ttrpc_call *call)
+void verb_kill(void *owner, own struct ttrpc_call *call)
 {
     struct service *service = owner;
     VERB_REQUEST(Task__KillRequest, task__kill_request__descriptor)

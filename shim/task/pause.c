@@ -35,7 +35,7 @@ static int may_pause(const struct container *container, bool pause, struct fault
                  guest_state_name(container->init.state));
 }
 
-void task_pause(void *owner, own struct ttrpc_call *call)
+void verb_pause(void *owner, own struct ttrpc_call *call)
 {
     struct service *service = owner;
     VERB_REQUEST(Task__PauseRequest, task__pause_request__descriptor)
@@ -53,7 +53,7 @@ void task_pause(void *owner, own struct ttrpc_call *call)
     ttrpc_answer_message(call, NULL);
 }
 
-void task_resume(void *owner, own struct ttrpc_call *call)
+void verb_resume(void *owner, own struct ttrpc_call *call)
 {
     struct service *service = owner;
     VERB_REQUEST(Task__ResumeRequest, task__resume_request__descriptor)
@@ -71,7 +71,7 @@ void task_resume(void *owner, own struct ttrpc_call *call)
     ttrpc_answer_message(call, NULL);
 }
 
-void task_checkpoint(void *owner, own struct ttrpc_call *call)
+void verb_checkpoint(void *owner, own struct ttrpc_call *call)
 {
     struct fault why = {0};
 

@@ -8,10 +8,10 @@
 #include "shim/task/verb.h"
 
 static const struct ttrpc_method methods[] = {
-#define VERB(method, name) {"containerd.task.v2.Task", #method, task_##name},
+#define VERB(method, name) {"containerd.task.v2.Task", #method, verb_##name},
 #include "shim/task/verbs.def"
 #undef VERB
-#define VERB(method, name) {"containerd.task.v3.Task", #method, task_##name},
+#define VERB(method, name) {"containerd.task.v3.Task", #method, verb_##name},
 #include "shim/task/verbs.def"
 #undef VERB
     {NULL, NULL, NULL},

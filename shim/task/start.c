@@ -87,7 +87,7 @@ static int start(struct guest *guest, struct fault *why)
     return 0;
 }
 
-void task_start(void *owner, own struct ttrpc_call *call)
+void verb_start(void *owner, own struct ttrpc_call *call)
 {
     struct service *service = owner;
     VERB_REQUEST(Task__StartRequest, task__start_request__descriptor)

@@ -9,7 +9,7 @@ static const Task__Status statuses[GUEST_STATES] = {
     [GUEST_STOPPED] = TASK__STATUS__STOPPED,
 };
 
-void task_state(void *owner, own struct ttrpc_call *call)
+void verb_state(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__StateRequest, task__state_request__descriptor)
     Task__StateResponse response = TASK__STATE_RESPONSE__INIT;

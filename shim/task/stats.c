@@ -115,7 +115,7 @@ static void answer_v1(own struct ttrpc_call *call, const struct numbers *numbers
     answer(call, "io.containerd.cgroups.v1.Metrics", &metrics.base);
 }
 
-void task_stats(void *owner, own struct ttrpc_call *call)
+void verb_stats(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__StatsRequest, task__stats_request__descriptor)
     struct numbers numbers = {0};

@@ -47,7 +47,7 @@ static int update(struct container *container, const Task__UpdateTaskRequest *re
     return 0;
 }
 
-void task_update(void *owner, own struct ttrpc_call *call)
+void verb_update(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__UpdateTaskRequest, task__update_task_request__descriptor)
     struct fault why = {0};

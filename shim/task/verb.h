@@ -21,7 +21,7 @@ struct service {
     struct service_tools tools;
 };
 
-#define VERB(method, name) void task_##name(void *owner, own struct ttrpc_call *call);
+#define VERB(method, name) void verb_##name(void *owner, own struct ttrpc_call *call);
 #include "shim/task/verbs.def"
 #undef VERB
 

@@ -26,7 +26,7 @@ static void gone(void *owner, struct ttrpc_call *call)
     ttrpc_answer_message(call, NULL); /* to nobody: it only ends the call */
 }
 
-void task_wait(void *owner, own struct ttrpc_call *call)
+void verb_wait(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__WaitRequest, task__wait_request__descriptor)
     struct fault why = {0};
