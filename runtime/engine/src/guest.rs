@@ -10,7 +10,7 @@ use crate::memory::Meter;
 use crate::network;
 use crate::streams::{Stdin, Stdout};
 use crate::task::Task;
-use crate::turn::slice_is_over;
+use crate::turn::shall_yield;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
@@ -82,7 +82,7 @@ pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
     store.epoch_deadline_callback(|_| {
         // Yielding goes all the way to the run queue, which decides on pauses, quotas
         // and order; a kill simply never polls the store again.
-        Ok(if slice_is_over() { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
+        Ok(if shall_yield() { UpdateDeadline::Yield(1) } else { UpdateDeadline::Continue(1) })
     });
     Ok(store)
 }

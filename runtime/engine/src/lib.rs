@@ -5,7 +5,7 @@
 //! Does not belong here: policy, paths, protocols with other processes.
 //!
 //! Reading order: [`entry`] (what C calls), [`task`] (one running thing), [`command`] and
-//! [`server`] (its two kinds), [`guest`] (what a store holds), [`turn`] (who runs when).
+//! [`server`] (its two kinds), [`guest`] (what a store holds), [`queue`] (who runs when).
 
 mod abi;
 mod admission;
@@ -25,6 +25,7 @@ mod linker;
 mod memory;
 mod network;
 mod pulse;
+mod queue;
 mod quota;
 mod request;
 mod server;
