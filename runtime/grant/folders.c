@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Mounts as folders. A table says which destinations are not for a component; what remains and is
- * a bind becomes a folder. Two mounts must not hide each other, since a component would see both.
+ * a bind becomes a folder. A file may lie inside of a folder: the broker mounts it there.
  */
 #include <stdio.h>
 #include <string.h>
@@ -190,27 +190,6 @@ static int decide_mount(const struct spec_mount *mount, size_t index,
     return 0;
 }
 
-/* A file is shown as a folder that holds only it, which would hide a folder of the same name. */
-static int check_files(const struct grant *grant, struct fault *why)
-{
-    for (size_t i = 0; i < grant->folders_count; i++) {
-        const char *file = grant->folders[i].guest;
-        size_t parent = (size_t)(strrchr(file, '/') - file);
-
-        parent = parent == 0 ? 1 : parent;
-        for (size_t k = 0; k < grant->folders_count && grant->folders[i].is_file; k++) {
-            const struct grant_folder *other = &grant->folders[k];
-
-            if (!other->is_file && strlen(other->guest) == parent &&
-                memcmp(other->guest, file, parent) == 0) {
-                return fault(why, FAULT_UNSUPPORTED, "mounts: the file %.100s would hide the "
-                             "folder %.100s; mount it somewhere else", file, other->guest);
-            }
-        }
-    }
-    return 0;
-}
-
 int decide_folders(const struct spec *spec, const struct decide_input *input, struct grant *grant,
                    struct fault *why)
 {
@@ -226,5 +205,5 @@ int decide_folders(const struct spec *spec, const struct decide_input *input, st
     for (size_t i = 0; i < spec->mounts_count; i++) {
         TRY(decide_mount(&spec->mounts[i], i, input, grant, why));
     }
-    return check_files(grant, why);
+    return 0;
 }

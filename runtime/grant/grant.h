@@ -32,7 +32,7 @@ struct grant_folder {
     own char *source; /* absolute path on the node; never crosses to the worker */
     own char *guest;  /* absolute path inside the component */
     bool read_only;
-    bool is_file;  /* a single file: shown as a folder that holds only it */
+    bool is_file;  /* a single file; the broker puts it into a folder before anything is encoded */
     bool is_rootfs; /* the task's own root file system, at "/" */
 };
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * skep-worker: the unprivileged program that holds all components of one isolation domain. It is
- * started by a supervisor with one end of a socket as descriptor 3, and ends when that does.
+ * skep-worker DOMAIN [--keep-user]: the unprivileged program that holds all components of one
+ * isolation domain. It is started by a supervisor with one end of a socket as descriptor 3, and
+ * ends when that does. DOMAIN is for people who look at processes.
+ *
+ * First the early walls, while there is one thread; at HELLO the engine; then the late walls.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -9,25 +12,40 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "runtime/sandbox/sandbox.h"
+#include "runtime/wire/message.h"
 #include "runtime/worker/worker.h"
 
 enum { WORKER_SOCKET = 3 };
 
-static int serve(struct sandbox *sandbox, struct fault *why)
+/* What goes wrong before the socket is served reaches the supervisor's log all the same. */
+static void tell_supervisor(const struct fault *why)
 {
-    struct loop *loop = NULL;
-    struct worker *worker = NULL;
+    AUTO(buf_fini) struct buf bytes = BUF(MESSAGE_BYTES_MAX);
+    struct message message = {.kind = MESSAGE_LOG, .log = {.level = LOG_LEVEL_ERROR}};
 
-    TRY(loop_new(&loop, why));
-    TRY(worker_new(loop, WORKER_SOCKET, sandbox, &worker, why));
-    loop_run(loop);
-    if (worker_last_words(worker)[0] != '\0') {
-        return fault(why, FAULT_INTERNAL, "%s", worker_last_words(worker));
+    message_set_text(message.log.text, sizeof(message.log.text), why->text);
+    message_encode(&message, &bytes);
+    if (fd_send(WORKER_SOCKET, bytes.data, bytes.length, NULL, 0) < 0) {
+        log_error("worker cannot start", "why=\"%s\"", why->text);
     }
+}
+
+static int close_doors(void *owner, struct message_ready *ready, struct fault *why)
+{
+    AUTO(buf_fini) struct buf walls = BUF(sizeof(ready->walls));
+    struct sandbox *sandbox = (struct sandbox *)owner;
+
+    TRY(sandbox_enter_late(sandbox, why));
+    sandbox_print(sandbox, &walls);
+    buf_put_u8(&walls, 0);
+    message_set_text(ready->walls, sizeof(ready->walls), (const char *)walls.data);
+    ready->complete = sandbox->missing[0] == '\0' ? 1 : 0;
     return 0;
 }
 
@@ -35,18 +53,23 @@ int main(int argc, char **argv)
 {
     struct sandbox_options options = {.fds_kept = WORKER_SOCKET + 1};
     struct sandbox sandbox = {.standing = 0};
+    struct worker_plan plan = {.socket = WORKER_SOCKET, .ready = close_doors, .owner = &sandbox};
+    struct worker *worker = NULL;
     struct fault why = {0};
 
-    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN); /* guests write into pipes whose readers go away */
     log_open(STDERR_FILENO, "skep-worker", LOG_LEVEL_INFO);
-    for (int i = 1; i < argc; i++) {
-        options.keep_user = options.keep_user || strcmp(argv[i], "--keep-user") == 0;
+    if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "--keep-user") != 0)) {
+        (void)fprintf(stderr, "usage: skep-worker DOMAIN [--keep-user], started by a supervisor\n");
+        return 2;
     }
+    options.keep_user = argc == 3;
     if (sandbox_enter_early(SANDBOX_WORKER, &options, &sandbox, &why) < 0 ||
-        serve(&sandbox, &why) < 0) {
-        log_error("worker ends", "why=\"%s\"", why.text);
-        _exit(1);
+        loop_new(&plan.loop, &why) < 0 || worker_new(&plan, &worker, &why) < 0) {
+        tell_supervisor(&why);
+        return 1;
     }
+    loop_run(plan.loop);
     /* Nothing that lives here outlives it; joining engine threads would only delay. */
-    _exit(0);
+    _exit(worker_last_words(worker)[0] == '\0' ? 0 : 1);
 }

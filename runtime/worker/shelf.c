@@ -27,3 +27,16 @@ void shelf_remove(struct shelf_place *place)
 {
     LIST_REMOVE(place, next);
 }
+
+void shelf_each(struct shelf *shelf, void (*fn)(struct shelf_place *place))
+{
+    struct shelf_place *place = NULL;
+    struct shelf_place *next = NULL;
+
+    for (size_t i = 0; i < SHELF_ROWS; i++) {
+        LIST_FOREACH_SAFE(place, &shelf->rows[i], next, next)
+        {
+            fn(place);
+        }
+    }
+}

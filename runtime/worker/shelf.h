@@ -30,3 +30,5 @@ struct shelf_place *shelf_find(struct shelf *shelf, uint64_t number);
 /* The number must not be there yet. */
 void shelf_admit(struct shelf *shelf, struct shelf_place *place, uint64_t number);
 void shelf_remove(struct shelf_place *place);
+/* Calls @fn for each; it may remove and free the one that it is called for. */
+void shelf_each(struct shelf *shelf, void (*fn)(struct shelf_place *place));

@@ -20,6 +20,7 @@ void task_limits(const struct grant_limits *limits, struct engine_limits *ret)
         .connection_max = limits->connection_max,
         .request_max = limits->request_max,
         .queue_max = limits->queue_max,
+        .queue_ns = limits->queue_ns,
         .request_ns = limits->request_ns,
         .body_bytes = limits->body_bytes,
     };

@@ -5,18 +5,35 @@
  */
 #include "runtime/worker/worker.h"
 
+#include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/loop.h"
 #include "runtime/engine/engine.h"
-#include "runtime/sandbox/sandbox.h"
 #include "runtime/stats/page.h"
 #include "runtime/wire/channel.h"
 #include "runtime/worker/mailbox.h"
 #include "runtime/worker/shelf.h"
 #include "runtime/worker/task.h"
+
+/* The wire's numbers are the engine's. */
+_Static_assert((int)MESSAGE_COMMAND == (int)ENGINE_COMMAND &&
+                   (int)MESSAGE_SERVER == (int)ENGINE_SERVER &&
+                   (int)MESSAGE_LIBRARY == (int)ENGINE_LIBRARY,
+               "what a component is");
+_Static_assert((int)MESSAGE_EXITED_BY_ITSELF == (int)ENGINE_EXITED &&
+                   (int)MESSAGE_TRAPPED == (int)ENGINE_TRAPPED &&
+                   (int)MESSAGE_OOM == (int)ENGINE_OOM &&
+                   (int)MESSAGE_KILLED == (int)ENGINE_KILLED &&
+                   (int)MESSAGE_STOPPED == (int)ENGINE_STOPPED &&
+                   (int)MESSAGE_FAILED == (int)ENGINE_FAILED,
+               "how a task ends");
+
+enum { LINES_WAITING_MAX = 1024 };
 
 struct component {
     struct shelf_place place;
@@ -30,8 +47,7 @@ struct task {
 };
 
 struct worker {
-    struct loop *loop;
-    struct sandbox *sandbox;
+    struct worker_plan plan;
     struct channel *channel;
     struct mailbox *mailbox;
     struct engine *engine; /* NULL before HELLO */
@@ -46,23 +62,59 @@ static void on_end(void *owner, const struct fault *failed);
 static void on_ending(void *owner, uint64_t number, const struct engine_exit *end);
 static void on_log(void *owner, enum engine_log_level level, const char *text);
 
-int worker_new(struct loop *loop, int socket, struct sandbox *sandbox, own struct worker **ret,
-               struct fault *why)
+int worker_new(const struct worker_plan *plan, own struct worker **ret, struct fault *why)
 {
     static const struct channel_events from_channel = {on_message, on_end};
     static const struct mailbox_events from_mailbox = {on_ending, on_log};
-    struct worker *worker = NEW(struct worker);
+    AUTO(worker_free) struct worker *worker = NEW(struct worker);
 
-    worker->loop = loop;
-    worker->sandbox = sandbox;
-    worker->mailbox = mailbox_new(loop, &from_mailbox, worker);
-    if (channel_new(loop, socket, MESSAGE_DOWN, &from_channel, worker, &worker->channel, why) < 0) {
-        worker->mailbox = mailbox_free(worker->mailbox);
-        free(worker);
-        return -1;
-    }
-    *ret = worker;
+    worker->plan = *plan;
+    worker->mailbox = mailbox_new(plan->loop, &from_mailbox, worker);
+    TRY(channel_new(plan->loop, plan->socket, MESSAGE_DOWN, &from_channel, worker,
+                    &worker->channel, why));
+    *ret = TAKE(worker);
     return 0;
+}
+
+static void let_go_of_task(struct shelf_place *place)
+{
+    struct task *task = OWNER_OF(place, struct task, place);
+
+    task->engine = engine_task_free(task->engine);
+}
+
+static void free_task(struct shelf_place *place)
+{
+    struct task *task = OWNER_OF(place, struct task, place);
+
+    shelf_remove(place);
+    free(task);
+}
+
+static void free_component(struct shelf_place *place)
+{
+    struct component *component = OWNER_OF(place, struct component, place);
+
+    (void)engine_component_free(component->engine);
+    shelf_remove(place);
+    free(component);
+}
+
+struct worker *worker_free(own struct worker *worker)
+{
+    if (!worker) {
+        return NULL;
+    }
+    (void)channel_free(worker->channel);
+    /* Engine threads may look at a task and put letters until the engine has ended. */
+    shelf_each(&worker->tasks, let_go_of_task);
+    shelf_each(&worker->components, free_component);
+    (void)engine_free(worker->engine);
+    (void)mailbox_free(worker->mailbox);
+    shelf_each(&worker->tasks, free_task);
+    (void)stats_page_free(worker->page);
+    free(worker);
+    return NULL;
 }
 
 const char *worker_last_words(const struct worker *worker)
@@ -70,10 +122,25 @@ const char *worker_last_words(const struct worker *worker)
     return worker->last_words;
 }
 
+/* Lines are dropped where the supervisor does not read; outcomes wait in the channel. */
+static void say(struct worker *worker, enum log_level level, const char *text)
+{
+    struct message message = {.kind = MESSAGE_LOG, .log = {.level = (uint32_t)level}};
+    struct fault why = {0};
+
+    message_set_text(message.log.text, sizeof(message.log.text), text);
+    if (channel_waiting(worker->channel) < LINES_WAITING_MAX &&
+        channel_send(worker->channel, &message, NULL, 0, &why) < 0) {
+        log_debug("line lost", "why=%s", why.text);
+    }
+}
+
+/* The worker cannot go on. */
 static void give_up(struct worker *worker, const struct fault *failed)
 {
     (void)snprintf(worker->last_words, sizeof(worker->last_words), "%s", failed->text);
-    loop_stop(worker->loop);
+    say(worker, LOG_LEVEL_ERROR, failed->text);
+    loop_stop(worker->plan.loop);
 }
 
 static void on_end(void *owner, const struct fault *failed)
@@ -81,16 +148,17 @@ static void on_end(void *owner, const struct fault *failed)
     struct worker *worker = (struct worker *)owner;
 
     if (failed) {
-        give_up(worker, failed);
+        (void)snprintf(worker->last_words, sizeof(worker->last_words), "%s", failed->text);
     }
-    loop_stop(worker->loop);
+    loop_stop(worker->plan.loop);
 }
 
+/* A supervisor that is gone is told by on_end(); one that does not read ends the worker. */
 static void answer(struct worker *worker, const struct message *message)
 {
     struct fault why = {0};
 
-    if (channel_send(worker->channel, message, NULL, 0, &why) < 0) {
+    if (channel_send(worker->channel, message, NULL, 0, &why) < 0 && why.kind == FAULT_LIMIT) {
         give_up(worker, &why);
     }
 }
@@ -111,12 +179,15 @@ static void engine_ended(void *owner, const struct engine_exit *end)
 
 static void on_log(void *owner, enum engine_log_level level, const char *text)
 {
-    /* log.h's levels, the engine's in reverse. */
-    struct message message = {.kind = MESSAGE_LOG,
-                              .log = {.level = (uint32_t)(ENGINE_LOG_DEBUG - level)}};
+    static const enum log_level levels[] = {
+        [ENGINE_LOG_ERROR] = LOG_LEVEL_ERROR,
+        [ENGINE_LOG_WARN] = LOG_LEVEL_WARN,
+        [ENGINE_LOG_INFO] = LOG_LEVEL_INFO,
+        [ENGINE_LOG_DEBUG] = LOG_LEVEL_DEBUG,
+    };
 
-    message_set_text(message.log.text, sizeof(message.log.text), text);
-    answer((struct worker *)owner, &message);
+    say((struct worker *)owner,
+        (size_t)level < ARRAY_SIZE(levels) ? levels[level] : LOG_LEVEL_INFO, text);
 }
 
 static void on_ending(void *owner, uint64_t number, const struct engine_exit *end)
@@ -156,26 +227,21 @@ static int start_engine(struct worker *worker, const struct message_hello *hello
     if (engine_new(&options, &worker->engine, &engine_why) < 0) {
         return fault(why, FAULT_INTERNAL, "start the engine: %s", engine_why.text);
     }
-    return sandbox_enter_late(worker->sandbox, why);
+    return 0;
 }
 
 static void do_hello(struct worker *worker, const struct message *message, int *fds, size_t count)
 {
-    AUTO(buf_fini) struct buf walls = BUF(sizeof(message->ready.walls) - 1);
     struct message ready = {.kind = MESSAGE_READY};
     struct fault why = {0};
 
     (void)count;
-    if (start_engine(worker, &message->hello, fds[0], &why) < 0) {
+    if (start_engine(worker, &message->hello, fds[0], &why) < 0 ||
+        worker->plan.ready(worker->plan.owner, &ready.ready, &why) < 0) {
         give_up(worker, &why);
         return;
     }
-    sandbox_print(worker->sandbox, &walls);
-    buf_put_u8(&walls, '\0');
     ready.ready.instances = engine_instances(worker->engine);
-    ready.ready.complete = worker->sandbox->missing[0] == '\0';
-    message_set_text(ready.ready.walls, sizeof(ready.ready.walls),
-                     walls.data ? (const char *)walls.data : "");
     answer(worker, &ready);
 }
 
@@ -190,14 +256,8 @@ static void do_load(struct worker *worker, const struct message *message, int *f
 
     (void)count;
     if (shelf_find(&worker->components, number)) {
-        struct fault twice = {0};
-
-        (void)fault(&twice, FAULT_INVALID, "component %llu is loaded twice",
-                    (unsigned long long)number);
-        give_up(worker, &twice);
-        return;
-    }
-    if (engine_component_load(worker->engine, fds[0], &info, &engine, &why) < 0) {
+        message_set_text(loaded.loaded.text, sizeof(loaded.loaded.text), "it is loaded already");
+    } else if (engine_component_load(worker->engine, fds[0], &info, &engine, &why) < 0) {
         message_set_text(loaded.loaded.text, sizeof(loaded.loaded.text), why.text);
     } else {
         component = NEW(struct component);
@@ -216,11 +276,7 @@ static void do_unload(struct worker *worker, const struct message *message, int 
     (void)fds;
     (void)count;
     if (place) {
-        struct component *component = OWNER_OF(place, struct component, place);
-
-        component->engine = engine_component_free(component->engine);
-        shelf_remove(place);
-        free(component);
+        free_component(place);
     }
 }
 
@@ -237,9 +293,12 @@ static int start_task(struct worker *worker, const struct message_start *message
                                .page = worker->page,
                                .watcher = &watcher};
 
-    if (!component || shelf_find(&worker->tasks, message->task)) {
-        return fault(why, FAULT_INVALID, "task %llu: its component is not loaded, or it exists",
-                     (unsigned long long)message->task);
+    if (!component) {
+        return fault(why, FAULT_NOT_FOUND, "component %" PRIu64 " is not loaded",
+                     message->component);
+    }
+    if (shelf_find(&worker->tasks, message->task)) {
+        return fault(why, FAULT_EXISTS, "task %" PRIu64 " is there already", message->task);
     }
     start.component = OWNER_OF(component, struct component, place)->engine;
     task->worker = worker;
@@ -273,9 +332,13 @@ static struct engine_task *running(struct worker *worker, uint64_t number)
     return place ? OWNER_OF(place, struct task, place)->engine : NULL;
 }
 
+/* The task's number is the first field of all of these. */
+_Static_assert(offsetof(struct message, kill.task) == offsetof(struct message, drain.task) &&
+                   offsetof(struct message, kill.task) == offsetof(struct message, update.task),
+               "one way to find the task");
+
 static void do_verb(struct worker *worker, const struct message *message, int *fds, size_t count)
 {
-    /* The task's number is the first field of all of these. */
     struct engine_task *task = running(worker, message->kill.task);
     struct engine_limits limits;
     struct engine_why why = {0};
@@ -296,7 +359,7 @@ static void do_verb(struct worker *worker, const struct message *message, int *f
     } else {
         task_limits(&message->update.limits, &limits);
         if (engine_task_update(task, &limits, &why) < 0) {
-            on_log(worker, ENGINE_LOG_WARN, why.text);
+            say(worker, LOG_LEVEL_WARN, why.text);
         }
     }
 }

@@ -11,23 +11,34 @@
 
 struct fault;
 struct loop;
-struct sandbox;
+struct message_ready;
 struct worker;
+
+/* Called once, when the engine runs: the doors close. Fills in walls and complete of @ready. */
+typedef int worker_ready_fn(void *owner, struct message_ready *ready, struct fault *why);
+
+struct worker_plan {
+    struct loop *loop; /* borrowed, must outlive the worker */
+    int socket;        /* SOCK_SEQPACKET to the supervisor; owned by worker_new(), also on failure */
+    worker_ready_fn *ready;
+    void *owner; /* for ready */
+};
 
 /**
  * worker_new() - serve a supervisor
- * @loop:    the loop; borrowed, must outlive it
- * @socket:  SOCK_SEQPACKET to the supervisor; owned from here on
- * @sandbox: entered early; the late step is taken when the engine runs; borrowed
- * @ret:     the worker
- * @why:     the reason
+ * @plan: copied
+ * @ret:  the worker
+ * @why:  the reason
  *
- * HELLO starts the engine. When the socket ends, or the supervisor breaks the rules, the loop stops.
+ * HELLO starts the engine. When the socket ends, or the worker cannot go on, the loop stops.
  *
  * Return: 0 or negative.
  */
-int worker_new(struct loop *loop, int socket, struct sandbox *sandbox, own struct worker **ret,
-               struct fault *why) MUST_USE;
+int worker_new(const struct worker_plan *plan, own struct worker **ret, struct fault *why) MUST_USE;
 
-/* What ended it: "" when the supervisor closed the socket. */
+/* What ended it: "" when the supervisor left; otherwise the supervisor's log has it too. */
 const char *worker_last_words(const struct worker *worker);
+
+/* Ends all tasks and the engine; blocks until its threads have ended. NULL in, NULL out. */
+struct worker *worker_free(own struct worker *worker);
+DEFINE_AUTO(struct worker *, worker_free)
