@@ -17,6 +17,9 @@ exit_event() {
 
 exit_event_is() { [ "$(exit_event "$1")" = "$2" ]; }
 
+# last_line PART: of $OUTPUT that has it
+last_line() { grep -F "$1" <<<"$OUTPUT" | tail -1 | sed 's/.*create failed: //; s/^ctr: //; s/|/ /g' || :; }
+
 # ending ID CODE WORDS ARGS...: a command which ends by itself
 ending() {
     local id=$1 code=$2 words=$3 ref
@@ -25,7 +28,7 @@ ending() {
     ends_with "$code" run_component ${FLAGS:+$FLAGS} -- "$ref" "$id" "$@"
     wait_for 5 exit_event_is "$id" "$code" || { echo "no exit event with $code"; return 1; }
     [ -z "$words" ] || holds "$OUTPUT" "$words"
-    row "$id" "$code" "$(grep -F "${words:-@}" <<<"$OUTPUT" | tail -1)" "exit $code" >>"$TABLE"
+    row "$id" "$code" "$(last_line "${words:-@}")" "exit $code" >>"$TABLE"
 }
 
 out_of_memory() {
@@ -57,7 +60,7 @@ refused() {
     holds "$OUTPUT" "$words"
     [ -z "$(exit_event "$id")" ] || { echo "there is an exit event"; return 1; }
     lacks "$(tasks)" "$id"
-    row "$id" "not started" "$(grep -oE "[^:]*$words.*" <<<"$OUTPUT" | tail -1)" "none" >>"$TABLE"
+    row "$id" "not started" "$(last_line "$words")" "none" >>"$TABLE"
     run_ctr container rm "$id" >/dev/null 2>&1 || :
 }
 

@@ -21,7 +21,6 @@ all_is_there() {
     wait_for 10 grep -q "tick $((n + 20))" "$E2E_DIR/log/ticks"
     answers "http://127.0.0.1:$PORT/"
     containerd_start
-    echo "$E2E_CONTAINERD" >"$E2E_DIR/containerd.pid"
     same RUNNING "$(task_status kept-server)" kept-server
     same RUNNING "$(task_status kept-sleeper)" kept-sleeper
     same RUNNING "$(task_status kept-ticks)" kept-ticks
@@ -57,22 +56,14 @@ no_ticks_left() {
 
 new_ones() { ends_with 4 run_component -- "$(publish hello)" fresh exit 4; }
 
-# containerd is started inside a check's own shell: the outer one must know which it is now.
 round() { # SIGNAL
     check "after containerd got SIG$1 and came back, its containers are listed and run" all_is_there "$1"
-    [ ! -e "$E2E_DIR/containerd.pid" ] || E2E_CONTAINERD=$(cat "$E2E_DIR/containerd.pid")
     check "after SIG$1 they can be ended, and exit codes are seen" still_ours
     check "after SIG$1 new ones start" new_ones
-}
-
-meanwhile() {
-    ends_meanwhile
-    echo "$E2E_CONTAINERD" >"$E2E_DIR/containerd.pid"
 }
 
 scenario_begin
 round TERM
 round KILL
-check "a command that ends while containerd is away has its exit code" meanwhile
-E2E_CONTAINERD=$(cat "$E2E_DIR/containerd.pid")
+check "a command that ends while containerd is away has its exit code" ends_meanwhile
 scenario_end

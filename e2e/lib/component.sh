@@ -75,13 +75,14 @@ end_task() {
     run_ctr container rm "$1"
 }
 
-# exit_code_of ID: of a stopped task, which it removes
+# exit_code_of ID: of a stopped task, which it removes; ctr says it in a warning unless it is 0
 exit_code_of() {
-    local code=0
+    local said
     wait_for 20 task_is "$1" STOPPED || { echo "$1 is still $(task_status "$1")" >&2; return 1; }
-    run_ctr task rm "$1" >/dev/null 2>&1 || code=$?
-    run_ctr container rm "$1"
-    echo "$code"
+    said=$(run_ctr task rm "$1" 2>&1) || { echo "$said" >&2; return 1; }
+    run_ctr container rm "$1" >&2
+    said=$(grep -oE 'exit code [0-9]+' <<<"$said" || echo 0)
+    echo "${said##* }"
 }
 
 # programs NAME: pids of this run's processes of that program

@@ -43,8 +43,8 @@ containerd_start() {
     local log=$E2E_DIR/log/containerd.log
     [ -e "$E2E_DIR/config.toml" ] || containerd_config >"$E2E_DIR/config.toml"
     setsid containerd --config "$E2E_DIR/config.toml" >>"$log" 2>&1 </dev/null &
-    E2E_CONTAINERD=$!
-    disown "$E2E_CONTAINERD"
+    echo $! >"$E2E_DIR/containerd.pid"
+    disown $!
     wait_for 20 run_ctr version && return 0
     tail -20 "$log" >&2
     die "containerd $E2E_VERSION does not answer"
@@ -55,10 +55,12 @@ run_ctr() { ctr -a "$E2E_DIR/containerd.sock" -n "$E2E_NS" "$@"; }
 
 # containerd_kill SIGNAL: that one process; its containers run on
 containerd_kill() {
-    [ -n "${E2E_CONTAINERD:-}" ] || return 0
-    kill "-$1" "$E2E_CONTAINERD" 2>/dev/null || :
-    wait_for 10 gone "$E2E_CONTAINERD" || die "containerd $E2E_CONTAINERD does not stop"
-    E2E_CONTAINERD=
+    local pid
+    [ -e "$E2E_DIR/containerd.pid" ] || return 0
+    pid=$(cat "$E2E_DIR/containerd.pid")
+    kill "-$1" "$pid" 2>/dev/null || :
+    wait_for 10 gone "$pid" || die "containerd $pid does not stop"
+    rm -f "$E2E_DIR/containerd.pid"
 }
 
 tasks() { run_ctr task ls -q 2>/dev/null; }
@@ -80,14 +82,18 @@ remove_containers() {
     done
 }
 
-# containerd_stop: its containers first. Returns 1 if something of it had to be forced.
+# containerd_stop: its containers first, in every namespace of this run
 containerd_stop() {
-    [ -n "${E2E_CONTAINERD:-}" ] || return 0
-    remove_containers
+    local mine=$E2E_NS name
+    [ -e "$E2E_DIR/containerd.pid" ] || return 0
+    for name in $(run_ctr namespace ls -q 2>/dev/null); do
+        E2E_NS=$name remove_containers
+    done
+    E2E_NS=$mine
     containerd_kill TERM
     # Folders which containerd and runc make once per namespace and leave to the next run; only empty ones go.
-    rmdir "/run/containerd/runc/$E2E_NS" "/run/containerd/runc" "/run/containerd/s" /run/containerd 2>/dev/null || :
-    find /sys/fs/cgroup -maxdepth 3 -type d -name "$E2E_NS" -exec rmdir {} + 2>/dev/null || :
+    find /run/containerd/runc -maxdepth 1 -name "$E2E_NS*" -empty -delete 2>/dev/null || :
+    find /sys/fs/cgroup -maxdepth 3 -type d -name "$E2E_NS*" -exec rmdir {} + 2>/dev/null || :
     # 2.x leaves these to whoever unmounts at shutdown.
     awk -v dir="$E2E_DIR/" 'index($5, dir) == 1 && $5 ~ /\/tmpmounts\// { print $5 }' /proc/self/mountinfo |
         xargs -r umount || :
