@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one process that holds all tasks: what it must not catch from the first bundle that started it,
+and what must not end it."""
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+from containerd import spec
+
+RUNNING = 2
+
+
+def proc(pid, name):
+    return pathlib.Path(f"/proc/{pid}/{name}").read_text()
+
+
+def sleeper(node, **options):
+    task = node.task("hello", args=("hello", "sleep", "600"), **options)
+    task.run()
+    return task
+
+
+def launch_holding(task, fd):
+    """`start` with one more descriptor inherited, as containerd might leak one."""
+    node = task.node
+    return subprocess.run(
+        [node.launcher, "-namespace", task.namespace, "-address", node.store.address, "-publish-binary",
+         "/usr/bin/containerd", "-id", task.id, "start"], cwd=task.bundle, env=node.env, pass_fds=(fd,),
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+
+
+def test_no_descriptor_of_the_first_start_is_inherited(fresh):
+    task = fresh.task("silent")
+    os.mkfifo(task.bundle / "log")
+    reader = os.open(task.bundle / "log", os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(task.bundle / "log", os.O_WRONLY)
+    done = launch_holding(task, writer)
+    os.close(writer)
+    assert done.returncode == 0 and fresh.daemon()
+    os.set_blocking(reader, False)
+    # No writer is left: the end of the FIFO. A holder would make this raise BlockingIOError.
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+def test_signals_meant_for_a_container_do_not_end_the_daemon(fresh):
+    task = sleeper(fresh)
+    pid = fresh.daemon()
+    for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        os.kill(pid, number)
+        assert task.call("State")["status"] == RUNNING, number
+    assert fresh.daemon() == pid
+    other = fresh.task("exits")
+    other.run()
+    assert other.wait() == 42
+    assert task.call("State")["status"] == RUNNING
+
+
+def test_a_reader_that_is_gone_does_not_end_the_daemon(fresh):
+    task = fresh.task("hello", args=("hello", "sleep", "600"))
+    other = sleeper(fresh)
+    for fd in task.readers.values():
+        os.close(fd)
+    task.readers = {}
+    task.run()
+    task.call("Kill", signal=9)
+    assert task.wait() == 137
+    assert other.call("State")["status"] == RUNNING
+
+
+def test_neither_daemon_nor_worker_enters_the_cgroup_of_a_pod(fresh):
+    config = {**spec(["hello", "sleep", "600"])}
+    config["linux"]["cgroupsPath"] = "/kubepods/pod1/c1"
+    task = fresh.task("hello", config=config)
+    task.run()
+    ours = proc("self", "cgroup")
+    for program in ("skepd", "skep-worker", "skep-images"):
+        for pid in fresh.processes(program):
+            assert proc(pid, "cgroup") == ours, program
+
+
+def test_the_kernel_takes_the_daemon_before_containerd(fresh):
+    sleeper(fresh)
+    ours = int(proc("self", "oom_score_adj"))
+    assert int(proc(fresh.daemon(), "oom_score_adj")) == min(ours + 1, 1000)
+
+
+def test_the_daemon_may_open_as_many_files_as_it_can_get(fresh):
+    sleeper(fresh)
+    [line] = [line for line in proc(fresh.daemon(), "limits").splitlines() if line.startswith("Max open files")]
+    soft, hard = line.split()[3:5]
+    assert soft == hard
+    assert hard == "unlimited" or int(hard) >= 65536
+
+
+@pytest.mark.parametrize("pods", [3])
+def test_pods_and_namespaces_do_not_choose_the_daemon(fresh, pods):
+    tasks = [fresh.task("hello", args=("hello", "sleep", "600"), namespace=f"n{pod}", annotations={
+        "io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.sandbox-id": f"pod{pod}",
+        "io.containerd.runc.v2.group": f"g{pod}"}) for pod in range(pods)]
+    for task in tasks:
+        task.run()
+    assert len({task.address for task in tasks}) == 1
+    assert len(fresh.processes("skepd")) == 1
