@@ -12,7 +12,7 @@
 #include "oci/manifest.h"
 #include "oci/registry/client.h"
 
-enum { BLOB_TRIES = 5, HASH_PIECE = 65536 };
+enum { BLOB_TRIES = 5, HASH_PIECE = 16384 };
 
 #define MANIFEST_TYPES                                                                             \
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, "       \

@@ -32,7 +32,7 @@ pub fn code() -> Config {
         .memory_reservation(MEMORY_RESERVATION)
         .memory_guard_size(MEMORY_GUARD)
         .memory_init_cow(true)
-        .compiler_inlining(Inlining::Yes)
+        .compiler_inlining(Inlining::No)
         // Wasm proposals that 32-bit, single-threaded components do without.
         .wasm_memory64(false)
         .wasm_gc(false)
