@@ -160,36 +160,51 @@ static int read_items(const struct node *list, const char *what, struct manifest
 }
 
 /* By its own mediaType, else by the one it came under, else by what it holds. */
-static int decide_kind(const struct raw_manifest *raw, const char *type, struct manifest *manifest,
+static int decide_type(const struct raw_manifest *raw, const char *type, const char **ret,
                        struct fault *why)
 {
     const char *own_type = or_empty(raw->media_type);
-    const char *shape = raw->manifests ? MEDIA_TYPE_INDEX : MEDIA_TYPE_MANIFEST;
-    enum media_class class = MEDIA_UNKNOWN;
 
     if (own_type[0] != '\0' && type[0] != '\0' && strcmp(own_type, type) != 0) {
         return fault(why, FAULT_INVALID, "the manifest came as %.255s but calls itself %.80s", type,
                      media_is_type(own_type) ? own_type : "something else");
     }
     type = own_type[0] != '\0' ? own_type : type;
-    type = type[0] != '\0' ? type : shape;
-    TRY(check_type(type, "the manifest's mediaType", why));
-    class = media_class(type);
+    if (type[0] == '\0') {
+        type = raw->manifests ? MEDIA_TYPE_INDEX : MEDIA_TYPE_MANIFEST;
+    }
+    *ret = type;
+    return check_type(type, "the manifest's mediaType", why);
+}
+
+static int check_parts(const struct raw_manifest *raw, enum media_class class, struct fault *why)
+{
+    if (class == MEDIA_INDEX && (raw->config || raw->layers || !raw->manifests)) {
+        return fault(why, FAULT_INVALID, "an index must hold manifests, and neither config nor "
+                     "layers");
+    }
+    if (class == MEDIA_MANIFEST && (raw->manifests || !raw->config || !raw->layers)) {
+        return fault(why, FAULT_INVALID, "a manifest must hold config and layers, and no "
+                     "manifests");
+    }
+    return 0;
+}
+
+static int decide_kind(const struct raw_manifest *raw, const char *type, struct manifest *manifest,
+                       struct fault *why)
+{
+    enum media_class class = MEDIA_UNKNOWN;
+
+    TRY(decide_type(raw, type, &manifest->media_type, why));
+    class = media_class(manifest->media_type);
     if (class == MEDIA_REFUSED) {
-        return fault(why, FAULT_UNSUPPORTED, "this is %s", media_refusal(type));
+        return fault(why, FAULT_UNSUPPORTED, "this is %s", media_refusal(manifest->media_type));
     }
     if (class != MEDIA_MANIFEST && class != MEDIA_INDEX) {
-        return fault(why, FAULT_UNSUPPORTED, "%s is no image manifest", type);
-    }
-    if (class == MEDIA_INDEX ? raw->config || raw->layers || !raw->manifests
-                             : raw->manifests || !raw->config || !raw->layers) {
-        return fault(why, FAULT_INVALID, "%s must hold %s", type,
-                     class == MEDIA_INDEX ? "manifests, and neither config nor layers"
-                                          : "config and layers, and no manifests");
+        return fault(why, FAULT_UNSUPPORTED, "%s is no image manifest", manifest->media_type);
     }
     manifest->kind = class == MEDIA_INDEX ? MANIFEST_INDEX : MANIFEST_IMAGE;
-    manifest->media_type = type;
-    return 0;
+    return check_parts(raw, class, why);
 }
 
 static int read_manifest(const char *type, struct manifest *manifest, struct fault *why)
