@@ -94,8 +94,8 @@ static int plain_open(const struct grant *grant, struct folders *ret, struct fau
 }
 
 /* Whose files on disk the worker's user stands for; @file: what is mounted. */
-static void owner_choose(const struct folders_plan *plan, const struct stat *file, uint32_t *ret_user,
-                         uint32_t *ret_group)
+static void owner_choose(const struct folders_plan *plan, const struct stat *file,
+                         uint32_t *ret_user, uint32_t *ret_group)
 {
     int64_t user = plan->grant->user;
 

@@ -28,7 +28,7 @@ struct idmaps;
 struct folders_plan {
     const struct grant *grant; /* borrowed for the call */
     struct idmaps *idmaps;     /* the worker's user; shared by all calls */
-    bool stage; /* graft files as on kernels before 6.15 (for tests) */
+    bool stage;                /* graft files as on kernels before 6.15 (for tests) */
     bool plain; /* no privileges: ordinary descriptors, no single files, no kernel-enforced walls */
 };
 
@@ -50,8 +50,8 @@ struct folder {
  *
  * Blocks. Return: 0 or negative. Thread: any.
  */
-int folders_open(const struct folders_plan *plan, own struct folders **ret,
-                 struct fault *why) MUST_USE;
+int folders_open(const struct folders_plan *plan, own struct folders **ret, struct fault *why)
+    MUST_USE;
 struct folders *folders_close(own struct folders *folders); /* NULL in, NULL out */
 DEFINE_AUTO(struct folders *, folders_close)
 

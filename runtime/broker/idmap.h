@@ -42,5 +42,5 @@ uint32_t idmaps_worker(const struct idmaps *idmaps);
  *
  * Return: 0 or negative.
  */
-int idmaps_open(struct idmaps *idmaps, uint32_t user, uint32_t group, int *ret,
-                struct fault *why) MUST_USE;
+int idmaps_open(struct idmaps *idmaps, uint32_t user, uint32_t group, int *ret, struct fault *why)
+    MUST_USE;

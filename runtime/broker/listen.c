@@ -42,8 +42,8 @@ static bool address_parse(const char *text, uint16_t port, union address *ret, s
 /* Return: the socket or negative errno. */
 static int socket_listen(const union address *address, socklen_t size, bool both)
 {
-    AUTO(fd_close) int fd =
-        socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    AUTO(fd_close) int fd = socket(address->any.sa_family, type, 0);
     const int yes = 1;
     const int v6_only = both ? 0 : 1;
 
@@ -60,11 +60,9 @@ static int socket_listen(const union address *address, socklen_t size, bool both
     return TAKE_FD(fd);
 }
 
-static int socket_open(const struct listen_plan *plan, const union address *address,
-                       socklen_t size)
+static int socket_open(const struct listen_plan *plan, const union address *address, socklen_t size)
 {
-    const union address every_v4 = {
-        .v4 = {.sin_family = AF_INET, .sin_port = htons(plan->port)}};
+    const union address every_v4 = {.v4 = {.sin_family = AF_INET, .sin_port = htons(plan->port)}};
     int fd = socket_listen(address, size, !plan->address);
 
     /* Hosts without IPv6 say so in one of two ways. */

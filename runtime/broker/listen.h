@@ -30,5 +30,5 @@ struct listen_plan {
  *
  * Return: 0 or negative. Thread: any; blocks no longer than the kernel's socket calls do.
  */
-int listen_open(const struct listen_plan *plan, int *ret, uint16_t *ret_port,
-                struct fault *why) MUST_USE;
+int listen_open(const struct listen_plan *plan, int *ret, uint16_t *ret_port, struct fault *why)
+    MUST_USE;

@@ -59,8 +59,8 @@ int mount_memory(void)
         fsconfig(system, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
         return -errno;
     }
-    mount = fsmount(system, FSMOUNT_CLOEXEC,
-                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    mount =
+        fsmount(system, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
     return mount < 0 ? -errno : mount;
 }
 

@@ -22,7 +22,8 @@
 #include "base/fault.h"
 #include "base/fd.h"
 
-enum { STACK_SIZE = 128 * 1024 }; /* touched pages only; the sanitizers need more than the minimum */
+/* Touched pages only; the sanitizers need more than the minimum. */
+enum { STACK_SIZE = 128 * 1024 };
 
 struct netns {
     pthread_t thread;
@@ -34,8 +35,8 @@ struct netns {
 /* What the thread and netns_new() tell each other; on the stack of the latter. */
 struct opening {
     struct netns *netns;
-    int park;        /* the thread's end; owned by it */
-    int tell;        /* the thread's answer: a negative errno or 0; owned by it */
+    int park;         /* the thread's end; owned by it */
+    int tell;         /* the thread's answer: a negative errno or 0; owned by it */
     const char *step; /* set before the answer is written */
 };
 

@@ -85,8 +85,7 @@ static struct tree *tree_around(struct trees *trees, const char *path)
     for (size_t i = 0; i < trees->count; i++) {
         struct tree *tree = &trees->trees[i];
 
-        if (below(tree->guest, path).at &&
-            (!best || strlen(tree->guest) > strlen(best->guest))) {
+        if (below(tree->guest, path).at && (!best || strlen(tree->guest) > strlen(best->guest))) {
             best = tree;
         }
     }

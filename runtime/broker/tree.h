@@ -22,7 +22,7 @@ struct tree {
     bool read_only;
     bool is_memory;                  /* made for single files; nothing of the node but them */
     const struct grant_folder *from; /* NULL when is_memory */
-    own struct graft *grafts; /* grafts_count; their mounts are borrowed from the singles */
+    own struct graft *grafts;        /* grafts_count; their mounts are borrowed from the singles */
     size_t grafts_count;
 };
 

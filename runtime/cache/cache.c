@@ -251,8 +251,8 @@ int cache_draft(struct cache *cache, const char *key, struct cache_draft *ret, s
     (void)pthread_mutex_lock(&cache->lock);
     (void)snprintf(draft.name, sizeof(draft.name), "%s.%d-%u.new", key, getpid(), cache->drafts++);
     (void)pthread_mutex_unlock(&cache->lock);
-    draft.code = openat(cache->dir, draft.name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                        0600);
+    draft.code =
+        openat(cache->dir, draft.name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (draft.code < 0) {
         return fault_sys(why, -errno, "create a file in the cache");
     }

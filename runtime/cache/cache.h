@@ -69,8 +69,8 @@ enum cache_answer { CACHE_FOUND, CACHE_MISSING };
  *
  * Return: CACHE_FOUND, CACHE_MISSING or negative.
  */
-int cache_find(struct cache *cache, const char *key, struct cache_entry *ret,
-               struct fault *why) MUST_USE;
+int cache_find(struct cache *cache, const char *key, struct cache_entry *ret, struct fault *why)
+    MUST_USE;
 
 /* What a compiler writes into; removed by cache_draft_fini() unless admitted. Rests at -1. */
 struct cache_draft {
@@ -79,8 +79,8 @@ struct cache_draft {
     char name[128];
 };
 
-int cache_draft(struct cache *cache, const char *key, struct cache_draft *ret,
-                struct fault *why) MUST_USE;
+int cache_draft(struct cache *cache, const char *key, struct cache_draft *ret, struct fault *why)
+    MUST_USE;
 void cache_draft_fini(struct cache *cache, struct cache_draft *draft);
 
 /**

@@ -28,7 +28,7 @@ struct checked {
 struct cache {
     int dir;
     uint64_t bytes;
-    pthread_mutex_t lock;  /* guards all below */
+    pthread_mutex_t lock;    /* guards all below */
     struct checked *checked; /* a ring of CHECKED_MAX */
     size_t checked_count;
     size_t checked_next;

@@ -14,16 +14,16 @@ void run_send_wishes(struct run *run)
     struct message kill = {.kind = MESSAGE_KILL};
 
     if (run->wishes.update) {
-        task_send(run->task, &update);
+        worker_task_send(run->task, &update);
     }
     if (run->wishes.pause) {
-        task_send(run->task, &pause);
+        worker_task_send(run->task, &pause);
     }
     if (run->wishes.drain) {
-        task_send(run->task, &drain);
+        worker_task_send(run->task, &drain);
     }
     if (run->wishes.kill) {
-        task_send(run->task, &kill);
+        worker_task_send(run->task, &kill);
     }
     run->wishes = (struct wishes){0};
 }
@@ -40,7 +40,7 @@ static bool run_send(struct run *run, struct message *message)
         return true;
     }
     if (run->state == RUN_STARTING || run->state == RUN_RUNNING) {
-        task_send(run->task, message);
+        worker_task_send(run->task, message);
     }
     return false;
 }
@@ -93,7 +93,7 @@ void run_read_counters(const struct run *run, struct run_counters *ret)
     struct engine_counters now = {0};
 
     if (run->task) {
-        task_counters(run->task, &now);
+        worker_task_counters(run->task, &now);
     }
     *ret = (struct run_counters){.cpu_ns = now.cpu_ns,
                                  .memory_bytes = now.memory_bytes,

@@ -89,7 +89,7 @@ struct compiler *compiler_free(own struct compiler *compiler)
     }
     compiler->is_closed = true;
     compiler->idle = loop_timer_free(compiler->idle);
-    RB_FOREACH_SAFE(component, component_tree, &compiler->components, next) {
+    RB_FOREACH_SAFE (component, component_tree, &compiler->components, next) {
         laters_remove(compiler->laters, &component->tell);
         if (component->state == COMPONENT_COMPILING) {
             (void)kill(component->job.pid, SIGKILL);
@@ -162,7 +162,7 @@ static void idle_sweep(void *owner)
     uint64_t now = clock_now_ns();
     bool more = false;
 
-    RB_FOREACH_SAFE(component, component_tree, &compiler->components, next) {
+    RB_FOREACH_SAFE (component, component_tree, &compiler->components, next) {
         if (component->idle_since_ns == 0) {
             continue;
         }
@@ -279,7 +279,8 @@ static void component_watch(struct component *component)
     struct compile_job *job = &component->job;
 
     component->state = COMPONENT_COMPILING;
-    component->child = loop_child_new(compiler->loop, job->pid, child_ended, component, &job->failed);
+    component->child =
+        loop_child_new(compiler->loop, job->pid, child_ended, component, &job->failed);
     if (!component->child) {
         (void)kill(job->pid, SIGKILL);
         component_settle(component);
@@ -319,8 +320,9 @@ static struct component *component_new(struct compiler *compiler, const char *di
     memcpy(component->digest, digest, DIGEST_HEX_LENGTH);
     TAILQ_INIT(&component->waits);
     component->tell = (struct later){.fn = component_tell, .owner = component};
-    component->job = (struct compile_job){
-        .draft = {.code = -1, .description = -1}, .entry = {.code = -1}, .wasm = fd_duplicate(wasm)};
+    component->job = (struct compile_job){.draft = {.code = -1, .description = -1},
+                                          .entry = {.code = -1},
+                                          .wasm = fd_duplicate(wasm)};
     (void)RB_INSERT(component_tree, &compiler->components, component);
     return component;
 }

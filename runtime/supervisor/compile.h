@@ -70,7 +70,8 @@ void compiler_get(struct compiler *compiler, const char *digest, int wasm,
 /* Gives up waiting; what was begun goes on. Without effect when it does not wait. */
 void component_forget(struct component_wait *wait);
 
-/* A reference keeps it in memory, and its file in the cache. Held by: runs, and loads of workers. */
+/* A reference keeps it in memory, and its file in the cache. Held by: runs, and loads of workers.
+ */
 struct component *component_ref(struct component *component);
 struct component *component_unref(own struct component *component); /* NULL in, NULL out */
 

@@ -46,8 +46,8 @@ static int start(struct component *component, struct fault *why)
     struct compile_job *job = &component->job;
     char memory[NUMBER_ROOM];
     char seconds[NUMBER_ROOM];
-    const char *const argv[] = {"skep-compiler", "compile",         "--memory-bytes", memory,
-                                "--cpu-seconds", seconds, NULL};
+    const char *const argv[] = {
+        "skep-compiler", "compile", "--memory-bytes", memory, "--cpu-seconds", seconds, NULL};
     int fds[3];
 
     (void)snprintf(memory, sizeof(memory), "%" PRIu64, compiler->memory_bytes);

@@ -41,8 +41,8 @@ struct compile_job {
 };
 
 struct component {
-    RB_ENTRY(component) link;        /* in compiler->components */
-    TAILQ_ENTRY(component) queue;    /* in compiler->queue, while WAITING */
+    RB_ENTRY(component) link;     /* in compiler->components */
+    TAILQ_ENTRY(component) queue; /* in compiler->queue, while WAITING */
     struct compiler *compiler;
     char digest[DIGEST_HEX_ROOM];
     enum component_state state;

@@ -17,9 +17,9 @@ struct supervisor {
     own struct compiler *compiler;
     own struct placement *placement;
     own struct idmaps *idmaps;
-    bool plain;       /* no privileges: ordinary descriptors for folders */
-    size_t openings;  /* that run off the loop and use @idmaps */
-    bool is_closed;   /* freed when the last of them comes back */
+    bool plain;      /* no privileges: ordinary descriptors for folders */
+    size_t openings; /* that run off the loop and use @idmaps */
+    bool is_closed;  /* freed when the last of them comes back */
 };
 
 /* An opening has come back; may be the end of @supervisor. */

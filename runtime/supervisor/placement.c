@@ -9,17 +9,17 @@ struct place {
     TAILQ_ENTRY(place) link;
     struct placement *placement;
     own char *domain;
-    own struct worker *worker;
+    own struct worker_process *worker;
     bool is_ending;
 };
 
 struct placement {
-    struct worker_plan plan;
+    struct worker_process_plan plan;
     own char *program;
     TAILQ_HEAD(, place) places;
 };
 
-own struct placement *placement_new(const struct worker_plan *plan)
+own struct placement *placement_new(const struct worker_process_plan *plan)
 {
     struct placement *placement = NEW(struct placement);
 
@@ -33,7 +33,7 @@ own struct placement *placement_new(const struct worker_plan *plan)
 static void place_remove(struct place *place)
 {
     TAILQ_REMOVE(&place->placement->places, place, link);
-    (void)worker_free(place->worker);
+    (void)worker_process_free(place->worker);
     free(place->domain);
     free(place);
 }
@@ -62,15 +62,15 @@ static void on_gone(void *owner)
     place_remove((struct place *)owner);
 }
 
-int placement_worker(struct placement *placement, const char *domain, struct worker **ret,
+int placement_worker(struct placement *placement, const char *domain, struct worker_process **ret,
                      struct fault *why)
 {
-    static const struct worker_events events = {.on_ending = on_ending, .on_gone = on_gone};
+    static const struct worker_process_events events = {.on_ending = on_ending, .on_gone = on_gone};
     struct place *place = NULL;
-    struct worker_plan plan = placement->plan;
-    struct worker *worker = NULL;
+    struct worker_process_plan plan = placement->plan;
+    struct worker_process *worker = NULL;
 
-    TAILQ_FOREACH(place, &placement->places, link) {
+    TAILQ_FOREACH (place, &placement->places, link) {
         if (!place->is_ending && strcmp(place->domain, domain) == 0) {
             *ret = place->worker;
             return 0;
@@ -78,7 +78,7 @@ int placement_worker(struct placement *placement, const char *domain, struct wor
     }
     place = NEW(struct place);
     plan.domain = domain;
-    if (worker_new(&plan, &events, place, &worker, why) < 0) {
+    if (worker_process_new(&plan, &events, place, &worker, why) < 0) {
         free(place);
         return -1;
     }

@@ -16,7 +16,7 @@ struct placement;
  * placement_new() - no workers yet
  * @plan: for all workers; its domain is not used; texts are copied
  */
-own struct placement *placement_new(const struct worker_plan *plan) MUST_USE;
+own struct placement *placement_new(const struct worker_process_plan *plan) MUST_USE;
 struct placement *placement_free(own struct placement *placement); /* NULL in, NULL out */
 DEFINE_AUTO(struct placement *, placement_free)
 
@@ -29,5 +29,5 @@ DEFINE_AUTO(struct placement *, placement_free)
  *
  * Return: 0 or negative.
  */
-int placement_worker(struct placement *placement, const char *domain, struct worker **ret,
+int placement_worker(struct placement *placement, const char *domain, struct worker_process **ret,
                      struct fault *why) MUST_USE;

@@ -38,7 +38,7 @@ static void run_fail(struct run *run, const struct fault *why)
     struct fault copy = *why;
 
     run->state = RUN_OVER;
-    run->task = task_free(run->task);
+    run->task = worker_task_free(run->task);
     descriptors_close(run);
     if (was_started) {
         run->events.on_started(run->owner, &copy);
@@ -113,8 +113,8 @@ static void on_component(void *owner, struct component *component, const struct 
         run_fail(run, &description->open);
     } else {
         run->state = RUN_OPENING;
-        run->opening = opening_begin(run->supervisor, &run->plan, run->kind == RUN_SERVER,
-                                     on_opened, run);
+        run->opening =
+            opening_begin(run->supervisor, &run->plan, run->kind == RUN_SERVER, on_opened, run);
     }
 }
 
@@ -123,18 +123,18 @@ static void run_go(struct run *run)
 {
     struct fault why = {0};
     int folders[GRANT_FOLDERS_MAX];
-    struct task_grant grant = {.memory = run->memory,
-                               .in = run->stdio.in,
-                               .out = run->stdio.out,
-                               .err = run->stdio.err,
-                               .listener = run->opened.listener,
-                               .folders = folders,
-                               .folders_count = folders_count(run->opened.folders)};
+    struct worker_task_grant grant = {.memory = run->memory,
+                                      .in = run->stdio.in,
+                                      .out = run->stdio.out,
+                                      .err = run->stdio.err,
+                                      .listener = run->opened.listener,
+                                      .folders = folders,
+                                      .folders_count = folders_count(run->opened.folders)};
 
     for (size_t i = 0; i < grant.folders_count; i++) {
         folders[i] = folders_at(run->opened.folders, i)->dir;
     }
-    if (task_start(run->task, &grant, &why) < 0) {
+    if (worker_task_start(run->task, &grant, &why) < 0) {
         run_fail(run, &why);
         return;
     }
@@ -150,7 +150,7 @@ static bool try_again(struct run *run, const struct fault *failed)
         return false;
     }
     run->is_second_try = true;
-    run->task = task_free(run->task);
+    run->task = worker_task_free(run->task);
     run_load(run);
     return true;
 }
@@ -202,9 +202,12 @@ static void exit_word(const struct message_exited *end, const struct fault *lost
         enum run_how how;
         uint32_t code;
     } endings[] = {
-        [MESSAGE_EXITED_BY_ITSELF] = {RUN_EXITED, 0}, [MESSAGE_TRAPPED] = {RUN_TRAPPED, 134},
-        [MESSAGE_OOM] = {RUN_OOM, 137},               [MESSAGE_KILLED] = {RUN_KILLED, 137},
-        [MESSAGE_STOPPED] = {RUN_STOPPED, 143},       [MESSAGE_FAILED] = {RUN_FAILED, 128},
+        [MESSAGE_EXITED_BY_ITSELF] = {RUN_EXITED, 0},
+        [MESSAGE_TRAPPED] = {RUN_TRAPPED, 134},
+        [MESSAGE_OOM] = {RUN_OOM, 137},
+        [MESSAGE_KILLED] = {RUN_KILLED, 137},
+        [MESSAGE_STOPPED] = {RUN_STOPPED, 143},
+        [MESSAGE_FAILED] = {RUN_FAILED, 128},
     };
     const char *text = lost ? lost->text : end->text;
 
@@ -222,7 +225,7 @@ static void on_ended(void *owner, const struct message_exited *end, const struct
     struct run_exit word;
 
     if (run->state != RUN_RUNNING) { /* loaded, not started: it is loaded anew when it is */
-        run->task = task_free(run->task);
+        run->task = worker_task_free(run->task);
         run->is_loaded = false;
         if (run->state == RUN_STARTING) {
             run_load(run);
@@ -238,16 +241,16 @@ static void on_ended(void *owner, const struct message_exited *end, const struct
 
 static void run_load(struct run *run)
 {
-    static const struct task_events events = {
+    static const struct worker_task_events events = {
         .on_loaded = on_loaded, .on_started = on_started, .on_ended = on_ended};
-    struct worker *worker = NULL;
+    struct worker_process *worker = NULL;
     struct fault why = {0};
 
     if (placement_worker(run->supervisor->placement, run->domain, &worker, &why) < 0) {
         run_fail(run, &why);
         return;
     }
-    run->task = task_new(worker, run->component, &events, run);
+    run->task = worker_task_new(worker, run->component, &events, run);
 }
 
 /* One turn after run_new() or run_start(). */
@@ -329,7 +332,7 @@ struct run *run_free(own struct run *run)
     laters_remove(run->supervisor->laters, &run->later);
     component_forget(&run->wait);
     opening_forget(run->opening);
-    run->task = task_free(run->task);
+    run->task = worker_task_free(run->task);
     run->component = component_unref(run->component);
     descriptors_close(run);
     opened_fini(&run->opened);

@@ -50,12 +50,12 @@ struct run_events {
 };
 
 struct run_plan {
-    const char *domain; /* isolation domain: runs of one domain share a worker */
-    const char *name;   /* for log lines: "namespace/id" */
+    const char *domain;        /* isolation domain: runs of one domain share a worker */
+    const char *name;          /* for log lines: "namespace/id" */
     const struct grant *grant; /* borrowed until on_ready; sources are opened before it */
-    const char *digest; /* "sha256:<64 hex>" of the bytes of @wasm, already verified */
-    int wasm;           /* the component's bytes; owned by the run after success */
-    int netns;          /* namespace to listen in, borrowed until on_ready; -1: by the grant */
+    const char *digest;        /* "sha256:<64 hex>" of the bytes of @wasm, already verified */
+    int wasm;                  /* the component's bytes; owned by the run after success */
+    int netns;           /* namespace to listen in, borrowed until on_ready; -1: by the grant */
     const char *address; /* numeric address where a server listens; NULL: every address */
 };
 

@@ -50,8 +50,8 @@ struct run {
     struct component *component; /* referenced */
     struct opening *opening;     /* NULL unless it runs */
     struct opened opened;
-    int memory; /* the encoded grant */
-    own struct task *task; /* NULL: none, or its worker died before it was started */
+    int memory;                   /* the encoded grant */
+    own struct worker_task *task; /* NULL: none, or its worker died before it was started */
     bool is_loaded;
     bool is_sent; /* START is */
     struct run_stdio stdio;

@@ -49,12 +49,12 @@ static int placement_make(struct supervisor *supervisor, const struct supervisor
                           struct fault *why)
 {
     char program[PATH_MAX];
-    const struct worker_plan plan = {.loop = supervisor->loop,
-                                     .laters = supervisor->laters,
-                                     .program = program,
-                                     .threads = options->threads,
-                                     .instances = options->instances,
-                                     .keep_user = options->keep_user};
+    const struct worker_process_plan plan = {.loop = supervisor->loop,
+                                             .laters = supervisor->laters,
+                                             .program = program,
+                                             .threads = options->threads,
+                                             .instances = options->instances,
+                                             .keep_user = options->keep_user};
 
     TRY(program_find(options->worker, "skep-worker", program, why));
     supervisor->placement = placement_new(&plan);
@@ -69,8 +69,7 @@ int supervisor_new(struct loop *loop, const struct supervisor_options *options,
     supervisor->loop = loop;
     supervisor->laters = laters_new(loop);
     supervisor->plain = geteuid() != 0;
-    supervisor->idmaps =
-        idmaps_new(options->keep_user ? geteuid() : sandbox_user(SANDBOX_WORKER));
+    supervisor->idmaps = idmaps_new(options->keep_user ? geteuid() : sandbox_user(SANDBOX_WORKER));
     TRY(compiler_make(supervisor, options, why));
     TRY(placement_make(supervisor, options, why));
     *ret = TAKE(supervisor);

@@ -17,15 +17,15 @@ struct loop;
 struct supervisor;
 
 struct supervisor_options {
-    const char *cache_dir; /* absolute; made with mode 0700 if missing */
-    uint32_t threads;      /* engine threads of a worker; 0: one per CPU */
-    uint32_t instances;    /* most instances of a worker; 0: the engine's default */
-    bool keep_user;        /* do not change user (skep run without root) */
-    uint64_t cache_bytes;  /* size to which the cache is swept; 0: 10 GiB */
+    const char *cache_dir;         /* absolute; made with mode 0700 if missing */
+    uint32_t threads;              /* engine threads of a worker; 0: one per CPU */
+    uint32_t instances;            /* most instances of a worker; 0: the engine's default */
+    bool keep_user;                /* do not change user (skep run without root) */
+    uint64_t cache_bytes;          /* size to which the cache is swept; 0: 10 GiB */
     uint64_t compile_memory_bytes; /* of one job of the compiler; 0: 4 GiB */
     uint64_t compile_seconds;      /* of processor time of one job; 0: 300 */
-    const char *worker;   /* absolute path of skep-worker; NULL: beside this program */
-    const char *compiler; /* absolute path of skep-compiler; NULL: beside this program */
+    const char *worker;            /* absolute path of skep-worker; NULL: beside this program */
+    const char *compiler;          /* absolute path of skep-compiler; NULL: beside this program */
 };
 
 /**

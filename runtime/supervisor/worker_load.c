@@ -8,14 +8,14 @@
 #include "runtime/supervisor/compile.h"
 #include "runtime/supervisor/worker_tasks.h"
 
-static void load_send(struct load *load, struct worker *worker)
+static void load_send(struct load *load, struct worker_process *worker)
 {
     const struct message message = {.kind = MESSAGE_LOAD, .load = {.component = load->id}};
     int code = fd_duplicate(component_code(load->component));
 
     load->is_sent = true;
     if (code >= 0) {
-        worker_send(worker, &message, &code, 1);
+        worker_process_send(worker, &message, &code, 1);
     } else if (worker->broken.kind == FAULT_NONE) {
         /* Out of descriptors: nothing can be started any more in this process. */
         (void)fault_sys(&worker->broken, code, "hand a component to its worker");
@@ -23,11 +23,11 @@ static void load_send(struct load *load, struct worker *worker)
     }
 }
 
-struct load *load_get(struct worker *worker, struct component *component)
+struct load *load_get(struct worker_process *worker, struct component *component)
 {
     struct load *load = NULL;
 
-    TAILQ_FOREACH(load, &worker->loads, link) {
+    TAILQ_FOREACH (load, &worker->loads, link) {
         if (load->component == component && !load->is_failed) {
             return load;
         }
@@ -44,7 +44,7 @@ struct load *load_get(struct worker *worker, struct component *component)
     return load;
 }
 
-void load_remove(struct worker *worker, struct load *load)
+void load_remove(struct worker_process *worker, struct load *load)
 {
     if (load->idle_since_ns != 0) {
         worker->loads_idle--;
@@ -54,7 +54,7 @@ void load_remove(struct worker *worker, struct load *load)
     free(load);
 }
 
-void load_use(struct worker *worker, struct load *load)
+void load_use(struct worker_process *worker, struct load *load)
 {
     if (load->idle_since_ns != 0) {
         load->idle_since_ns = 0;
@@ -63,16 +63,16 @@ void load_use(struct worker *worker, struct load *load)
     load->users++;
 }
 
-static void load_unload(struct worker *worker, struct load *load)
+static void load_unload(struct worker_process *worker, struct load *load)
 {
     const struct message message = {.kind = MESSAGE_UNLOAD, .unload = {.component = load->id}};
 
-    worker_send(worker, &message, NULL, 0);
+    worker_process_send(worker, &message, NULL, 0);
     load_remove(worker, load);
 }
 
 /* Unloads the one that has had no users for longest. */
-static void loads_press(struct worker *worker)
+static void loads_press(struct worker_process *worker)
 {
     struct load *oldest = NULL;
     struct load *load = NULL;
@@ -80,7 +80,7 @@ static void loads_press(struct worker *worker)
     if (worker->loads_idle <= WORKER_LOADS_IDLE_MAX) {
         return;
     }
-    TAILQ_FOREACH(load, &worker->loads, link) {
+    TAILQ_FOREACH (load, &worker->loads, link) {
         if (load->idle_since_ns != 0 && load->is_loaded &&
             (!oldest || load->idle_since_ns < oldest->idle_since_ns)) {
             oldest = load;
@@ -91,7 +91,7 @@ static void loads_press(struct worker *worker)
     }
 }
 
-void load_leave(struct worker *worker, struct load *load)
+void load_leave(struct worker_process *worker, struct load *load)
 {
     load->users--;
     if (load->users == 0) {
@@ -101,7 +101,7 @@ void load_leave(struct worker *worker, struct load *load)
     }
 }
 
-void loads_sweep(struct worker *worker)
+void loads_sweep(struct worker_process *worker)
 {
     uint64_t now = clock_now_ns();
     struct load *load = TAILQ_FIRST(&worker->loads);
@@ -117,20 +117,20 @@ void loads_sweep(struct worker *worker)
     }
 }
 
-void loads_begin(struct worker *worker)
+void loads_begin(struct worker_process *worker)
 {
     struct load *load = NULL;
 
-    TAILQ_FOREACH(load, &worker->loads, link) {
+    TAILQ_FOREACH (load, &worker->loads, link) {
         load_send(load, worker);
     }
 }
 
-struct load *load_find(struct worker *worker, uint64_t id)
+struct load *load_find(struct worker_process *worker, uint64_t id)
 {
     struct load *load = NULL;
 
-    TAILQ_FOREACH(load, &worker->loads, link) {
+    TAILQ_FOREACH (load, &worker->loads, link) {
         if (load->id == id && load->is_sent && !load->is_loaded && !load->is_failed) {
             return load;
         }

@@ -22,7 +22,7 @@ enum { LOG_LINES_PER_S = 100, WORKER_LOOK_S = 30 };
 
 /* What runs off the loop; @worker is NULL when nobody waits for it any more. */
 struct spawn {
-    struct worker *worker;
+    struct worker_process *worker;
     struct loop *loop;
     own char *program;
     own char *domain;
@@ -84,7 +84,7 @@ static void process_drop(struct loop *loop, int pid)
 }
 
 /* The sentence for a death. */
-static void death_word(const struct worker *worker, struct fault *ret)
+static void death_word(const struct worker_process *worker, struct fault *ret)
 {
     char words[224] = "";
 
@@ -105,7 +105,7 @@ static void death_word(const struct worker *worker, struct fault *ret)
     }
 }
 
-static void worker_gone(struct worker *worker)
+static void worker_gone(struct worker_process *worker)
 {
     struct fault why = {0};
 
@@ -119,7 +119,7 @@ static void worker_gone(struct worker *worker)
     worker->events.on_gone(worker->owner);
 }
 
-void worker_end(struct worker *worker, const struct fault *why)
+void worker_process_end(struct worker_process *worker, const struct fault *why)
 {
     laters_remove(worker->laters, &worker->end);
     if (why && worker->broken.kind == FAULT_NONE) {
@@ -139,12 +139,13 @@ void worker_end(struct worker *worker, const struct fault *why)
 
 static void end_later(void *owner)
 {
-    struct worker *worker = (struct worker *)owner;
+    struct worker_process *worker = (struct worker_process *)owner;
 
-    worker_end(worker, &worker->broken);
+    worker_process_end(worker, &worker->broken);
 }
 
-void worker_send(struct worker *worker, const struct message *message, const int *fds, size_t count)
+void worker_process_send(struct worker_process *worker, const struct message *message,
+                         const int *fds, size_t count)
 {
     struct fault why = {0};
 
@@ -164,7 +165,7 @@ void worker_send(struct worker *worker, const struct message *message, const int
 
 static void child_ended(void *owner, int status)
 {
-    struct worker *worker = (struct worker *)owner;
+    struct worker_process *worker = (struct worker_process *)owner;
 
     worker->child = NULL;
     worker->status = status;
@@ -176,7 +177,7 @@ static void child_ended(void *owner, int status)
 }
 
 /* A look around, twice a minute. Return: has nothing been asked of it for long? */
-static bool is_idle(struct worker *worker)
+static bool is_idle(struct worker_process *worker)
 {
     uint64_t now = clock_now_ns();
 
@@ -193,25 +194,25 @@ static bool is_idle(struct worker *worker)
 
 static void timer_fired(void *owner)
 {
-    struct worker *worker = (struct worker *)owner;
+    struct worker_process *worker = (struct worker_process *)owner;
     struct fault why = {0};
 
     if (!worker->child) { /* its process is gone, its connection still open */
-        worker_end(worker, NULL);
+        worker_process_end(worker, NULL);
     } else if (worker->state == WORKER_ENDING) {
         (void)kill(worker->pid, SIGKILL);
     } else if (worker->state == WORKER_GREETING) {
         (void)fault(&why, FAULT_TIMEOUT, "its worker was not ready within %d seconds",
                     WORKER_READY_S);
-        worker_end(worker, &why);
+        worker_process_end(worker, &why);
     } else if (is_idle(worker)) {
-        worker_end(worker, NULL);
+        worker_process_end(worker, NULL);
     } else {
         loop_timer_set(worker->timer, WORKER_LOOK_S * NS_PER_S);
     }
 }
 
-static void log_message(struct worker *worker, const struct message_log *line)
+static void log_message(struct worker_process *worker, const struct message_log *line)
 {
     uint64_t now = clock_now_ns();
 
@@ -232,7 +233,7 @@ static void log_message(struct worker *worker, const struct message_log *line)
     }
 }
 
-static void worker_ready(struct worker *worker, const struct message_ready *ready)
+static void worker_ready(struct worker_process *worker, const struct message_ready *ready)
 {
     worker->state = WORKER_READY;
     log_line(ready->complete ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "worker ready",
@@ -244,7 +245,7 @@ static void worker_ready(struct worker *worker, const struct message_ready *read
 
 static void on_message(void *owner, const struct message *message, int *fds, size_t count)
 {
-    struct worker *worker = (struct worker *)owner;
+    struct worker_process *worker = (struct worker_process *)owner;
     struct fault why = {0};
     int done = 0;
 
@@ -262,13 +263,13 @@ static void on_message(void *owner, const struct message *message, int *fds, siz
     if (done < 0) {
         (void)fault_while(&why, "its worker broke the protocol");
         why.kind = FAULT_UNAVAILABLE;
-        worker_end(worker, &why);
+        worker_process_end(worker, &why);
     }
 }
 
 static void on_end(void *owner, const struct fault *failed)
 {
-    struct worker *worker = (struct worker *)owner;
+    struct worker_process *worker = (struct worker_process *)owner;
     struct fault why = {0};
 
     if (failed) {
@@ -276,10 +277,10 @@ static void on_end(void *owner, const struct fault *failed)
         (void)fault_while(&why, "its worker broke the protocol");
         why.kind = FAULT_UNAVAILABLE;
     }
-    worker_end(worker, failed ? &why : NULL);
+    worker_process_end(worker, failed ? &why : NULL);
 }
 
-static int greet(struct worker *worker, struct fault *why)
+static int greet(struct worker_process *worker, struct fault *why)
 {
     const struct message hello = {.kind = MESSAGE_HELLO,
                                   .hello = {.version = MESSAGE_VERSION,
@@ -293,7 +294,7 @@ static int greet(struct worker *worker, struct fault *why)
     return channel_send(worker->channel, &hello, &memory, 1, why);
 }
 
-static int spawn_take(struct worker *worker, struct spawn *spawn, struct fault *why)
+static int spawn_take(struct worker_process *worker, struct spawn *spawn, struct fault *why)
 {
     const struct channel_events events = {.on_message = on_message, .on_end = on_end};
 
@@ -315,7 +316,7 @@ static int spawn_take(struct worker *worker, struct spawn *spawn, struct fault *
 static void spawn_done(void *owner)
 {
     struct spawn *spawn = (struct spawn *)owner;
-    struct worker *worker = spawn->worker;
+    struct worker_process *worker = spawn->worker;
     struct fault why = {0};
 
     if (!worker) {
@@ -328,15 +329,16 @@ static void spawn_done(void *owner)
     loop_timer_set(worker->timer, WORKER_READY_S * NS_PER_S);
     if (spawn_take(worker, spawn, &why) < 0) {
         (void)fault_while(&why, "start a worker");
-        worker_end(worker, &why);
+        worker_process_end(worker, &why);
     }
     (void)spawn_free(spawn);
 }
 
-int worker_new(const struct worker_plan *plan, const struct worker_events *events, void *owner,
-               own struct worker **ret, struct fault *why)
+int worker_process_new(const struct worker_process_plan *plan,
+                       const struct worker_process_events *events, void *owner,
+                       own struct worker_process **ret, struct fault *why)
 {
-    AUTO(worker_free) struct worker *worker = NEW(struct worker);
+    AUTO(worker_process_free) struct worker_process *worker = NEW(struct worker_process);
     struct spawn *spawn = NULL;
 
     worker->loop = plan->loop;
@@ -365,7 +367,7 @@ int worker_new(const struct worker_plan *plan, const struct worker_events *event
     return 0;
 }
 
-struct worker *worker_free(own struct worker *worker)
+struct worker_process *worker_process_free(own struct worker_process *worker)
 {
     if (!worker) {
         return NULL;

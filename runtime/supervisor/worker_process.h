@@ -23,10 +23,10 @@ struct engine_counters;
 struct fault;
 struct laters;
 struct loop;
-struct task;
-struct worker;
+struct worker_task;
+struct worker_process;
 
-struct worker_plan {
+struct worker_process_plan {
     struct loop *loop;     /* borrowed, must outlive it */
     struct laters *laters; /* borrowed, must outlive it */
     const char *program;   /* absolute path of skep-worker; copied */
@@ -36,7 +36,7 @@ struct worker_plan {
     bool keep_user;
 };
 
-struct worker_events {
+struct worker_process_events {
     void (*on_ending)(void *owner); /* once: it takes no more tasks */
     void (*on_gone)(void *owner);   /* once, last: no process any more; to be freed */
 };
@@ -47,7 +47,7 @@ enum { WORKER_READY_S = 60, WORKER_LINGER_S = 5, WORKER_IDLE_S = 300, WORKER_LOA
 enum { WORKER_LOADS_IDLE_MAX = 256 };
 
 /**
- * worker_new() - start a worker
+ * worker_process_new() - start a worker
  * @plan:   copied
  * @events: copied
  * @owner:  for @events
@@ -56,24 +56,25 @@ enum { WORKER_LOADS_IDLE_MAX = 256 };
  *
  * Return: 0 or negative.
  */
-int worker_new(const struct worker_plan *plan, const struct worker_events *events, void *owner,
-               own struct worker **ret, struct fault *why) MUST_USE;
+int worker_process_new(const struct worker_process_plan *plan,
+                       const struct worker_process_events *events, void *owner,
+                       own struct worker_process **ret, struct fault *why) MUST_USE;
 
 /* Kills it; every task but those given away must be freed. NULL in, NULL out. */
-struct worker *worker_free(own struct worker *worker);
-DEFINE_AUTO(struct worker *, worker_free)
+struct worker_process *worker_process_free(own struct worker_process *worker);
+DEFINE_AUTO(struct worker_process *, worker_process_free)
 
-struct task_events {
-    /* Once after task_new(). @failed: the task is over. */
+struct worker_task_events {
+    /* Once after worker_task_new(). @failed: the task is over. */
     void (*on_loaded)(void *owner, enum message_component kind, const struct fault *failed);
-    /* Once after task_start(). @failed: the task is over. */
+    /* Once after worker_task_start(). @failed: the task is over. */
     void (*on_started)(void *owner, const struct fault *failed);
     /* Once, if neither failed. @end is NULL when the worker died; @lost says of what. */
     void (*on_ended)(void *owner, const struct message_exited *end, const struct fault *lost);
 };
 
 /**
- * task_new() - load a component, unless it is loaded, for one task
+ * worker_task_new() - load a component, unless it is loaded, for one task
  * @worker:    not ending
  * @component: referenced while it is loaded
  * @events:    borrowed, static
@@ -81,11 +82,12 @@ struct task_events {
  *
  * Return: the task, owned by the caller.
  */
-own struct task *task_new(struct worker *worker, struct component *component,
-                          const struct task_events *events, void *owner) MUST_USE;
+own struct worker_task *worker_task_new(struct worker_process *worker, struct component *component,
+                                        const struct worker_task_events *events, void *owner)
+    MUST_USE;
 
 /* What a task gets; descriptors rest at -1. */
-struct task_grant {
+struct worker_task_grant {
     int memory; /* of grant_encode() */
     int in;
     int out;
@@ -96,20 +98,22 @@ struct task_grant {
 };
 
 /**
- * task_start() - let a loaded task run
+ * worker_task_start() - let a loaded task run
  * @task:  on_loaded was told without failure
  * @grant: its descriptors are duplicated
  * @why:   the reason
  *
  * Return: 0 (on_started follows) or negative.
  */
-int task_start(struct task *task, const struct task_grant *grant, struct fault *why) MUST_USE;
+int worker_task_start(struct worker_task *task, const struct worker_task_grant *grant,
+                      struct fault *why) MUST_USE;
 
-/* Messages about a started task: KILL, DRAIN, PAUSE, RESUME, UPDATE; @message->….task is set here. */
-void task_send(struct task *task, struct message *message);
+/* Messages about a started task: KILL, DRAIN, PAUSE, RESUME, UPDATE; @message->….task is set here.
+ */
+void worker_task_send(struct worker_task *task, struct message *message);
 
-/* What it has used: now, or as its end found it. Zero before task_start(). */
-void task_counters(const struct task *task, struct engine_counters *ret);
+/* What it has used: now, or as its end found it. Zero before worker_task_start(). */
+void worker_task_counters(const struct worker_task *task, struct engine_counters *ret);
 
 /* Gives a task away: what still runs is killed, and nobody is told. NULL in, NULL out. */
-struct task *task_free(own struct task *task);
+struct worker_task *worker_task_free(own struct worker_task *task);

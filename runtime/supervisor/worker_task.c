@@ -11,18 +11,18 @@
 #include "runtime/stats/page.h"
 #include "runtime/supervisor/worker_tasks.h"
 
-static int by_id(const struct task *one, const struct task *other)
+static int by_id(const struct worker_task *one, const struct worker_task *other)
 {
     return one->id < other->id ? -1 : (one->id > other->id ? 1 : 0);
 }
 
-RB_PROTOTYPE_INTERNAL(task_tree, task, link, by_id, UNUSED static)
-RB_GENERATE_INTERNAL(task_tree, task, link, by_id, UNUSED static)
+RB_PROTOTYPE_INTERNAL(task_tree, worker_task, link, by_id, UNUSED static)
+RB_GENERATE_INTERNAL(task_tree, worker_task, link, by_id, UNUSED static)
 
 /* Takes a task out of the worker: its slot, its load, its place in the table. */
-static void task_leave(struct task *task)
+static void task_leave(struct worker_task *task)
 {
-    struct worker *worker = task->worker;
+    struct worker_process *worker = task->worker;
 
     laters_remove(worker->laters, &task->tell);
     if (task->state == TASK_STARTING || task->state == TASK_RUNNING) {
@@ -37,9 +37,10 @@ static void task_leave(struct task *task)
 }
 
 /* Ends a task and tells its owner in the words that fit its state. May free it. */
-static void task_over(struct task *task, const struct message_exited *end, const struct fault *why)
+static void task_over(struct worker_task *task, const struct message_exited *end,
+                      const struct fault *why)
 {
-    const struct task_events *events = task->events;
+    const struct worker_task_events *events = task->events;
     enum task_state state = task->state;
 
     task_leave(task);
@@ -54,7 +55,7 @@ static void task_over(struct task *task, const struct message_exited *end, const
     }
 }
 
-static void task_loaded(struct task *task)
+static void task_loaded(struct worker_task *task)
 {
     task->state = TASK_LOADED;
     if (task->events) {
@@ -64,13 +65,13 @@ static void task_loaded(struct task *task)
 
 static void tell_loaded(void *owner)
 {
-    task_loaded((struct task *)owner);
+    task_loaded((struct worker_task *)owner);
 }
 
-own struct task *task_new(struct worker *worker, struct component *component,
-                          const struct task_events *events, void *owner)
+own struct worker_task *worker_task_new(struct worker_process *worker, struct component *component,
+                                        const struct worker_task_events *events, void *owner)
 {
-    struct task *task = NEW(struct task);
+    struct worker_task *task = NEW(struct worker_task);
 
     assert(worker->state != WORKER_ENDING);
     task->worker = worker;
@@ -112,9 +113,10 @@ static int fds_duplicate(int *fds, size_t count, struct fault *why)
     return 0;
 }
 
-int task_start(struct task *task, const struct task_grant *grant, struct fault *why)
+int worker_task_start(struct worker_task *task, const struct worker_task_grant *grant,
+                      struct fault *why)
 {
-    struct worker *worker = task->worker;
+    struct worker_process *worker = task->worker;
     struct message message = {.kind = MESSAGE_START, .start = {.task = task->id}};
     struct message_start *start = &message.start;
     int fds[MESSAGE_FDS_MAX];
@@ -138,7 +140,7 @@ int task_start(struct task *task, const struct task_grant *grant, struct fault *
         return -1;
     }
     task->state = TASK_STARTING;
-    worker_send(worker, &message, fds, count);
+    worker_process_send(worker, &message, fds, count);
     return 0;
 }
 
@@ -166,15 +168,15 @@ static void message_set_task(struct message *message, uint64_t id)
     }
 }
 
-void task_send(struct task *task, struct message *message)
+void worker_task_send(struct worker_task *task, struct message *message)
 {
     if (task->state == TASK_STARTING || task->state == TASK_RUNNING) {
         message_set_task(message, task->id);
-        worker_send(task->worker, message, NULL, 0);
+        worker_process_send(task->worker, message, NULL, 0);
     }
 }
 
-void task_counters(const struct task *task, struct engine_counters *ret)
+void worker_task_counters(const struct worker_task *task, struct engine_counters *ret)
 {
     if (task->state == TASK_STARTING || task->state == TASK_RUNNING) {
         stats_page_read(task->worker->page, task->slot, ret);
@@ -183,7 +185,7 @@ void task_counters(const struct task *task, struct engine_counters *ret)
     }
 }
 
-struct task *task_free(own struct task *task)
+struct worker_task *worker_task_free(own struct worker_task *task)
 {
     struct message kill = {.kind = MESSAGE_KILL};
 
@@ -191,7 +193,7 @@ struct task *task_free(own struct task *task)
         return NULL;
     }
     if (task->state == TASK_STARTING || task->state == TASK_RUNNING) {
-        task_send(task, &kill);
+        worker_task_send(task, &kill);
         task->events = NULL;
         return NULL;
     }
@@ -203,11 +205,11 @@ struct task *task_free(own struct task *task)
 }
 
 /* The first task that waits for @load, in the order of their making. */
-static struct task *task_waiting(struct worker *worker, const struct load *load)
+static struct worker_task *task_waiting(struct worker_process *worker, const struct load *load)
 {
-    struct task *task = NULL;
+    struct worker_task *task = NULL;
 
-    RB_FOREACH(task, task_tree, &worker->tasks) {
+    RB_FOREACH (task, task_tree, &worker->tasks) {
         if (task->load == load && task->state == TASK_LOADING) {
             return task;
         }
@@ -215,11 +217,11 @@ static struct task *task_waiting(struct worker *worker, const struct load *load)
     return NULL;
 }
 
-static int loaded_message(struct worker *worker, const struct message_loaded *loaded,
+static int loaded_message(struct worker_process *worker, const struct message_loaded *loaded,
                           struct fault *why)
 {
     struct load *load = load_find(worker, loaded->component);
-    struct task *task = NULL;
+    struct worker_task *task = NULL;
     struct fault failed = {0};
 
     if (!load) {
@@ -228,7 +230,7 @@ static int loaded_message(struct worker *worker, const struct message_loaded *lo
     if (loaded->ok != 0) {
         load->is_loaded = true;
         load->kind = (enum message_component)loaded->kind;
-        RB_FOREACH(task, task_tree, &worker->tasks) {
+        RB_FOREACH (task, task_tree, &worker->tasks) {
             if (task->load == load && task->state == TASK_LOADING) {
                 laters_add(worker->laters, &task->tell);
             }
@@ -245,20 +247,21 @@ static int loaded_message(struct worker *worker, const struct message_loaded *lo
     return 0;
 }
 
-static struct task *task_find(struct worker *worker, uint64_t id, enum task_state state)
+static struct worker_task *task_find(struct worker_process *worker, uint64_t id,
+                                     enum task_state state)
 {
-    struct task wanted;
-    struct task *task = NULL;
+    struct worker_task wanted;
+    struct worker_task *task = NULL;
 
     wanted.id = id;
     task = RB_FIND(task_tree, &worker->tasks, &wanted);
     return task && task->state == state ? task : NULL;
 }
 
-static int started_message(struct worker *worker, const struct message_started *started,
+static int started_message(struct worker_process *worker, const struct message_started *started,
                            struct fault *why)
 {
-    struct task *task = task_find(worker, started->task, TASK_STARTING);
+    struct worker_task *task = task_find(worker, started->task, TASK_STARTING);
     struct fault failed = {0};
 
     if (!task) {
@@ -276,10 +279,10 @@ static int started_message(struct worker *worker, const struct message_started *
     return 0;
 }
 
-static int exited_message(struct worker *worker, const struct message_exited *exited,
+static int exited_message(struct worker_process *worker, const struct message_exited *exited,
                           struct fault *why)
 {
-    struct task *task = task_find(worker, exited->task, TASK_RUNNING);
+    struct worker_task *task = task_find(worker, exited->task, TASK_RUNNING);
 
     if (!task) {
         return fault(why, FAULT_INTERNAL, "EXITED for a task that does not run");
@@ -288,7 +291,7 @@ static int exited_message(struct worker *worker, const struct message_exited *ex
     return 0;
 }
 
-int tasks_message(struct worker *worker, const struct message *message, struct fault *why)
+int tasks_message(struct worker_process *worker, const struct message *message, struct fault *why)
 {
     switch ((unsigned)message->kind) {
     case MESSAGE_LOADED:
@@ -302,9 +305,9 @@ int tasks_message(struct worker *worker, const struct message *message, struct f
     }
 }
 
-void tasks_lose(struct worker *worker, const struct fault *why)
+void tasks_lose(struct worker_process *worker, const struct fault *why)
 {
-    struct task *task = RB_MIN(task_tree, &worker->tasks);
+    struct worker_task *task = RB_MIN(task_tree, &worker->tasks);
 
     while (task) {
         task_over(task, NULL, why);
@@ -312,12 +315,12 @@ void tasks_lose(struct worker *worker, const struct fault *why)
     }
 }
 
-void tasks_fini(struct worker *worker)
+void tasks_fini(struct worker_process *worker)
 {
-    struct task *task = RB_MIN(task_tree, &worker->tasks);
+    struct worker_task *task = RB_MIN(task_tree, &worker->tasks);
 
     while (task) { /* only those given away are left */
-        struct task *given = task;
+        struct worker_task *given = task;
 
         task_leave(given);
         free(given);

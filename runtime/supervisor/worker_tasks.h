@@ -37,22 +37,22 @@ enum task_state {
     TASK_OVER, /* in no table any more */
 };
 
-struct task {
-    RB_ENTRY(task) link;
+struct worker_task {
+    RB_ENTRY(worker_task) link;
     uint64_t id;
-    struct worker *worker; /* NULL when over */
-    struct load *load;     /* NULL when over */
-    const struct task_events *events; /* NULL: given away */
+    struct worker_process *worker;           /* NULL when over */
+    struct load *load;                       /* NULL when over */
+    const struct worker_task_events *events; /* NULL: given away */
     void *owner;
     enum task_state state;
-    struct later tell; /* of a component that was loaded already */
-    uint32_t slot;     /* STARTING and RUNNING */
+    struct later tell;           /* of a component that was loaded already */
+    uint32_t slot;               /* STARTING and RUNNING */
     struct engine_counters last; /* OVER */
 };
 
-RB_HEAD(task_tree, task);
+RB_HEAD(task_tree, worker_task);
 
-enum worker_state {
+enum worker_process_state {
     WORKER_STARTING, /* off the loop */
     WORKER_GREETING, /* HELLO is sent */
     WORKER_READY,
@@ -61,13 +61,13 @@ enum worker_state {
 
 struct spawn; /* a start off the loop */
 
-struct worker {
+struct worker_process {
     struct loop *loop;
     struct laters *laters;
     own char *domain;
-    struct worker_events events;
+    struct worker_process_events events;
     void *owner;
-    enum worker_state state;
+    enum worker_process_state state;
     struct spawn *spawn; /* NULL when it came back */
     own struct channel *channel;
     struct loop_child *child;
@@ -80,32 +80,34 @@ struct worker {
     TAILQ_HEAD(, load) loads;
     size_t loads_idle;
     uint64_t next_id;
-    uint64_t idle_since_ns; /* 0: it has tasks */
-    struct later end;       /* failures that are found inside a call */
-    struct fault broken;    /* why it was ended by us; FAULT_NONE if it ended itself */
-    int status;             /* as of waitpid(2), once child is NULL */
-    char last_words[200];   /* its last log line of level error */
+    uint64_t idle_since_ns;  /* 0: it has tasks */
+    struct later end;        /* failures that are found inside a call */
+    struct fault broken;     /* why it was ended by us; FAULT_NONE if it ended itself */
+    int status;              /* as of waitpid(2), once child is NULL */
+    char last_words[200];    /* its last log line of level error */
     uint64_t lines_since_ns; /* for the ceiling of log lines */
     unsigned lines;
 };
 
 /* Ends a worker; @why becomes the reason, NULL: its own. From the loop only. */
-void worker_end(struct worker *worker, const struct fault *why);
+void worker_process_end(struct worker_process *worker, const struct fault *why);
 
 /* Sends, or ends the worker soon. */
-void worker_send(struct worker *worker, const struct message *message, const int *fds,
-                 size_t count);
+void worker_process_send(struct worker_process *worker, const struct message *message,
+                         const int *fds, size_t count);
 
 /* worker_task.c: messages of a worker that is READY. Return: 0, or negative: it broke the rules. */
-int tasks_message(struct worker *worker, const struct message *message, struct fault *why) MUST_USE;
-void tasks_lose(struct worker *worker, const struct fault *why); /* tell all, forget all */
-void tasks_fini(struct worker *worker);                          /* forget all, tell nobody */
+int tasks_message(struct worker_process *worker, const struct message *message, struct fault *why)
+    MUST_USE;
+void tasks_lose(struct worker_process *worker, const struct fault *why); /* tell all, forget all */
+void tasks_fini(struct worker_process *worker); /* forget all, tell nobody */
 
 /* worker_load.c. load_get() finds the component's load or makes one; it has no user yet. */
-struct load *load_get(struct worker *worker, struct component *component);
-void load_use(struct worker *worker, struct load *load);
-void load_leave(struct worker *worker, struct load *load);
-void load_remove(struct worker *worker, struct load *load);
-struct load *load_find(struct worker *worker, uint64_t id); /* of those that wait for LOADED */
-void loads_begin(struct worker *worker);                    /* READY: send what waited */
-void loads_sweep(struct worker *worker);                    /* unload what nobody uses for long */
+struct load *load_get(struct worker_process *worker, struct component *component);
+void load_use(struct worker_process *worker, struct load *load);
+void load_leave(struct worker_process *worker, struct load *load);
+void load_remove(struct worker_process *worker, struct load *load);
+struct load *load_find(struct worker_process *worker,
+                       uint64_t id);             /* of those that wait for LOADED */
+void loads_begin(struct worker_process *worker); /* READY: send what waited */
+void loads_sweep(struct worker_process *worker); /* unload what nobody uses for long */

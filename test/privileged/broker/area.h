@@ -79,8 +79,9 @@ UNUSED static int attempt_run(int dir, enum attempt attempt, const char *name, c
     case READ:
         fd = openat(dir, name, O_RDONLY);
         return fd < 0 ? errno
-                      : (read(fd, bytes, sizeof(bytes) - 1) < 0 ? errno
-                                                                : (strcmp(bytes, expected) == 0 ? 0 : 255));
+                      : (read(fd, bytes, sizeof(bytes) - 1) < 0
+                             ? errno
+                             : (strcmp(bytes, expected) == 0 ? 0 : 255));
     case WRITE:
         fd = openat(dir, name, O_WRONLY | O_TRUNC);
         return fd < 0 || write(fd, expected, strlen(expected)) < 0 ? errno : 0;

@@ -20,7 +20,8 @@ static int tear_down(void **state)
 
 static int open_one(bool read_only, int64_t user, struct folders **ret)
 {
-    struct grant_folder folder = {.source = TEXT(AREA "/src"), .guest = TEXT("/data"), .read_only = read_only};
+    struct grant_folder folder = {
+        .source = TEXT(AREA "/src"), .guest = TEXT("/data"), .read_only = read_only};
     struct grant grant = grant_of(&folder, 1, user);
     struct folders_plan plan = {.grant = &grant, .idmaps = idmaps};
 

@@ -49,9 +49,8 @@ static int connect_in(int netns, uint16_t port)
 {
     AUTO(netns_leave) int home = -1;
     AUTO(fd_close) int fd = -1;
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     assert_int_equal(netns_enter(netns, &home, &why), 0);
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

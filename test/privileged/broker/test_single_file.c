@@ -35,8 +35,14 @@ static void files_of_one_place_share_a_folder_that_holds_only_them(void **state)
 {
     AUTO(folders_close) struct folders *folders = NULL;
     struct grant_folder list[] = {
-        {.source = TEXT(AREA "/one"), .guest = TEXT("/etc/app/one"), .read_only = true, .is_file = true},
-        {.source = TEXT(AREA "/two"), .guest = TEXT("/etc/app/two"), .read_only = true, .is_file = true},
+        {.source = TEXT(AREA "/one"),
+         .guest = TEXT("/etc/app/one"),
+         .read_only = true,
+         .is_file = true},
+        {.source = TEXT(AREA "/two"),
+         .guest = TEXT("/etc/app/two"),
+         .read_only = true,
+         .is_file = true},
     };
     int dir;
 
@@ -56,7 +62,8 @@ static void files_of_one_place_share_a_folder_that_holds_only_them(void **state)
 static void a_writable_file_is_written_where_it_lies(void **state)
 {
     AUTO(folders_close) struct folders *folders = NULL;
-    struct grant_folder list[] = {{.source = TEXT(AREA "/one"), .guest = TEXT("/one"), .is_file = true}};
+    struct grant_folder list[] = {
+        {.source = TEXT(AREA "/one"), .guest = TEXT("/one"), .is_file = true}};
     int dir;
 
     assert_int_equal(open_all(state, list, 1, &folders), 0);
@@ -80,7 +87,10 @@ static void a_file_in_a_granted_folder_hides_what_is_there(void **state)
 {
     AUTO(folders_close) struct folders *folders = NULL;
     struct grant_folder list[] = {
-        {.source = TEXT(AREA "/two"), .guest = TEXT("/data/kept"), .read_only = true, .is_file = true},
+        {.source = TEXT(AREA "/two"),
+         .guest = TEXT("/data/kept"),
+         .read_only = true,
+         .is_file = true},
         {.source = TEXT(AREA "/folder"), .guest = TEXT("/data"), .read_only = true},
     };
     int dir;
@@ -99,7 +109,10 @@ static void a_place_in_a_writable_folder_is_made(void **state)
     AUTO(folders_close) struct folders *folders = NULL;
     struct grant_folder list[] = {
         {.source = TEXT(AREA "/folder"), .guest = TEXT("/data")},
-        {.source = TEXT(AREA "/two"), .guest = TEXT("/data/two"), .read_only = true, .is_file = true},
+        {.source = TEXT(AREA "/two"),
+         .guest = TEXT("/data/two"),
+         .read_only = true,
+         .is_file = true},
     };
     struct stat placed;
     int dir;
@@ -129,8 +142,9 @@ static void a_place_in_a_read_only_root_is_made_and_in_a_folder_is_refused(void 
     list[0].guest = TEXT("/data");
     list[1].guest = TEXT("/data/missing");
     assert_true(open_all(state, list, 2, &none) < 0);
-    assert_string_equal(why.text, "mount /data/missing: the folder /data around it has no such file "
-                                  "and is read-only");
+    assert_string_equal(why.text,
+                        "mount /data/missing: the folder /data around it has no such file "
+                        "and is read-only");
 }
 
 static void a_place_below_a_missing_folder_gets_a_folder_of_its_own(void **state)
@@ -138,7 +152,10 @@ static void a_place_below_a_missing_folder_gets_a_folder_of_its_own(void **state
     AUTO(folders_close) struct folders *folders = NULL;
     struct grant_folder list[] = {
         {.source = TEXT(AREA "/folder"), .guest = TEXT("/"), .read_only = true, .is_rootfs = true},
-        {.source = TEXT(AREA "/two"), .guest = TEXT("/etc/app/two"), .read_only = true, .is_file = true},
+        {.source = TEXT(AREA "/two"),
+         .guest = TEXT("/etc/app/two"),
+         .read_only = true,
+         .is_file = true},
     };
 
     assert_int_equal(open_all(state, list, 2, &folders), 0);
@@ -152,7 +169,10 @@ static void a_symlink_in_a_root_does_not_lead_a_file_out_of_it(void **state)
     struct folders *folders = NULL;
     struct grant_folder list[] = {
         {.source = TEXT(AREA "/folder"), .guest = TEXT("/"), .read_only = false, .is_rootfs = true},
-        {.source = TEXT(AREA "/two"), .guest = TEXT("/etc/two"), .read_only = true, .is_file = true},
+        {.source = TEXT(AREA "/two"),
+         .guest = TEXT("/etc/two"),
+         .read_only = true,
+         .is_file = true},
     };
     struct stat made;
 
@@ -166,8 +186,14 @@ static void a_symlink_in_a_root_does_not_lead_a_file_out_of_it(void **state)
 static void single_files_leave_nothing_open(void **state)
 {
     struct grant_folder list[] = {
-        {.source = TEXT(AREA "/one"), .guest = TEXT("/etc/app/one"), .read_only = true, .is_file = true},
-        {.source = TEXT(AREA "/two"), .guest = TEXT("/data/kept"), .read_only = true, .is_file = true},
+        {.source = TEXT(AREA "/one"),
+         .guest = TEXT("/etc/app/one"),
+         .read_only = true,
+         .is_file = true},
+        {.source = TEXT(AREA "/two"),
+         .guest = TEXT("/data/kept"),
+         .read_only = true,
+         .is_file = true},
         {.source = TEXT(AREA "/folder"), .guest = TEXT("/data"), .read_only = true},
         {.source = TEXT(AREA "/none"), .guest = TEXT("/none"), .read_only = true},
     };
@@ -195,8 +221,8 @@ static int set_up_staged(void **state)
     return done;
 }
 
-#define CASE(name)                                                                                 \
-    cmocka_unit_test_setup_teardown(name, set_up, tear_down),                                      \
+#define CASE(name) \
+    cmocka_unit_test_setup_teardown(name, set_up, tear_down), \
         cmocka_unit_test_setup_teardown(name, set_up_staged, tear_down)
 
 int main(void)

@@ -23,9 +23,8 @@ static struct fault why;
 static int connect_v4(uint16_t port)
 {
     AUTO(fd_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     return connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? errno : 0;
 }
@@ -77,8 +76,8 @@ static void a_port_that_is_taken_is_named(void **state)
     (void)state;
     assert_int_equal(listen_open(&plan, &fd, &plan.port, &why), 0);
     assert_true(listen_open(&plan, &second, NULL, &why) < 0);
-    (void)snprintf(expected, sizeof(expected), "listen on 127.0.0.1 port %u: Address already in use",
-                   plan.port);
+    (void)snprintf(expected, sizeof(expected),
+                   "listen on 127.0.0.1 port %u: Address already in use", plan.port);
     assert_string_equal(why.text, expected);
     plan.address = NULL; /* every address: no way around to one family */
     assert_true(listen_open(&plan, &second, NULL, &why) < 0);

@@ -60,7 +60,8 @@ static void a_single_file_needs_root(void **state)
 
     (void)state;
     assert_true(open_one("/proc/self/status", true, &folders) < 0);
-    assert_string_equal(why.text, "mount /data: /proc/self/status is a single file, which needs root");
+    assert_string_equal(why.text,
+                        "mount /data: /proc/self/status is a single file, which needs root");
 }
 
 static void too_many_mounts_are_refused_by_number(void **state)

@@ -228,8 +228,8 @@ static void task_run(const struct message_start *start, const struct grant *gran
         send_exited(start->task, MESSAGE_EXITED_BY_ITSELF, accept_one(fds[next]), "");
     } else {
         counters->requests = strcmp(what, "count") == 0 ? number : 0;
-        send_exited(start->task, MESSAGE_EXITED_BY_ITSELF,
-                    strcmp(what, "exit") == 0 ? number : 0, "");
+        send_exited(start->task, MESSAGE_EXITED_BY_ITSELF, strcmp(what, "exit") == 0 ? number : 0,
+                    "");
     }
 }
 
@@ -333,8 +333,8 @@ int main(int argc, char **argv)
         if (got <= 0) {
             return 0;
         }
-        if (message_decode((struct text){bytes, (size_t)got}, count, MESSAGE_DOWN, &message,
-                           &why) < 0) {
+        if (message_decode((struct text){bytes, (size_t)got}, count, MESSAGE_DOWN, &message, &why) <
+            0) {
             return 90;
         }
         on_message(&message, fds);

@@ -68,23 +68,31 @@ static void begun(const char *name)
     assert_int_equal(compiled(name), 1);
 }
 
+/* Three that hold: two are being compiled, the third waits for a place. */
+static const char *const names[] = {"s0", "s1", "s2"};
+
+static void hold_three(struct track *slow)
+{
+    for (size_t i = 0; i < 3; i++) {
+        fifo_make(names[i]);
+        track_new(&slow[i], "one", "hold", names[i], "exit 0");
+        if (i < 2) {
+            begun(names[i]);
+        }
+    }
+    turn();
+    assert_int_equal(compiled("s2"), 0);
+}
+
 static void a_slow_compile_holds_nobody_up_and_only_two_run_at_a_time(void **state)
 {
     struct track slow[3] = {0};
     struct track quick = {0};
     struct track cached = {0};
-    static const char *const names[] = {"s0", "s1", "s2"};
 
     (void)state;
     track_through(&cached, "one", "command", "exit 0");
-    for (size_t i = 0; i < 3; i++) {
-        fifo_make(names[i]);
-        track_new(&slow[i], "one", "hold", names[i], "exit 0");
-    }
-    begun("s0");
-    begun("s1");
-    turn();
-    assert_int_equal(compiled("s2"), 0);
+    hold_three(slow);
     track_through(&quick, "one", "command", "exit 9"); /* what is in the cache is ready at once */
     assert_int_equal(quick.end.code, 9);
     fifo_release("s0");
@@ -105,16 +113,9 @@ static void a_slow_compile_holds_nobody_up_and_only_two_run_at_a_time(void **sta
 static void who_gives_up_waiting_leaves_the_queue(void **state)
 {
     struct track slow[3] = {0};
-    static const char *const names[] = {"s0", "s1", "s2"};
 
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
-        fifo_make(names[i]);
-        track_new(&slow[i], "one", "hold", names[i], "exit 0");
-    }
-    begun("s0");
-    begun("s1");
-    turn();
+    hold_three(slow);
     track_free(&slow[2]);
     fifo_release("s0");
     fifo_release("s1");

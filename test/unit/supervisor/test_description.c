@@ -14,9 +14,8 @@ static struct description description;
 static void kinds_are_read(void **state)
 {
     (void)state;
-    assert_int_equal(description_parse("{\"v\":1,\"kind\":\"server\",\"unknown\":[]}", &description,
-                                       &why),
-                     0);
+    assert_int_equal(
+        description_parse("{\"v\":1,\"kind\":\"server\",\"unknown\":[]}", &description, &why), 0);
     assert_int_equal(description.kind, RUN_SERVER);
     assert_int_equal(description.open.kind, FAULT_NONE);
 }

@@ -87,7 +87,8 @@ int track_set_up(void **state)
     (void)snprintf(cache, sizeof(cache), "%s/cache", folder);
     (void)snprintf(worker, sizeof(worker), "%s/bin/fake-worker", build);
     (void)snprintf(compiler, sizeof(compiler), "%s/bin/fake-compiler", build);
-    options = (struct supervisor_options){.cache_dir = cache, .worker = worker, .compiler = compiler};
+    options =
+        (struct supervisor_options){.cache_dir = cache, .worker = worker, .compiler = compiler};
     if (loop_new(&loop, &why) < 0 || supervisor_new(loop, &options, &supervisor, &why) < 0) {
         return -1;
     }
