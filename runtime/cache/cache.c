@@ -302,7 +302,8 @@ static int draft_place(struct cache *cache, const char *key, struct cache_draft 
     if (fstat(draft->code, &file) == 0) {
         checked_add(cache, &file, code_hex);
     }
-    if (fchmod(draft->code, 0400) < 0 || renameat(cache->dir, draft->name, cache->dir, name) < 0 ||
+    /* Readable by all: a worker opens it again through /proc/self/fd; the folder is 0700. */
+    if (fchmod(draft->code, 0444) < 0 || renameat(cache->dir, draft->name, cache->dir, name) < 0 ||
         fsync(cache->dir) < 0) {
         return fault_sys(why, -errno, "put %s into the cache", name);
     }
