@@ -23,7 +23,7 @@ enum {
     CONTROL_DELETE = 'd', /* namespace, id, bundle */
     CONTROL_INFO = 'i',   /* nothing */
 
-    CONTROL_OURS = 'o',   /* START: the address to print, "unix:///…" */
+    CONTROL_OURS = 'o',   /* START: the address to print, "unix://FOLDER/task-….sock" */
     CONTROL_NATIVE = 'n', /* START: no Wasm in its image; hand over to the runc shim */
     CONTROL_DELETED = 'x', /* DELETE: "pid exit_status seconds nanos", decimal */
     CONTROL_TOLD = 't',   /* INFO: one line: version, pid, tasks */
@@ -38,8 +38,9 @@ enum {
 #define CONTROL_DOMAIN_NODE "node"           /* containerd-shim-skep-shared-v2 */
 #define CONTROL_DOMAIN_POD "pod"             /* containerd-shim-skep-isolated-v2 */
 
-/* Files of the state folder. */
+/* Files of the state folder. A task socket is "task-HASH.sock": one for each namespace of
+ * containerd, because containerd 1.6 does not say which one a call is about. */
 #define CONTROL_SOCKET "control.sock"
-#define CONTROL_TASK_SOCKET "task.sock"
+#define CONTROL_TASK_PREFIX "task-"
 #define CONTROL_LOCK "lock"
 #define CONTROL_LOG "skepd.log"

@@ -21,8 +21,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/text.h"
 #include "shim/build.h"
 #include "shim/control.h"
+#include "shim/daemon/doors.h"
 #include "shim/pod/announce.h"
 #include "shim/task/service.h"
 
@@ -52,6 +54,7 @@ struct caller {
     struct loop_io *io;
     struct loop_timer *timer;
     bool waits; /* others find the answer, and hold this */
+    char namespace_id[IDENTIFIER_MAX + 1]; /* START */
 };
 
 /* ---- answers ---- */
@@ -95,14 +98,19 @@ static void tell(struct caller *caller, char letter, const char *format, ...)
 static void start_answered(void *owner, enum announce_answer answer, const struct fault *failed)
 {
     struct caller *caller = owner;
+    const char *path = NULL;
+    struct fault why = {0};
 
+    if (!failed && answer == ANNOUNCE_OURS &&
+        doors_open(caller->control->tools.doors, caller->namespace_id, &path, &why) < 0) {
+        failed = &why;
+    }
     if (failed) {
         tell(caller, CONTROL_REFUSED, "%s", failed->text);
     } else if (answer == ANNOUNCE_NATIVE) {
         tell(caller, CONTROL_NATIVE, "%s", "");
     } else {
-        tell(caller, CONTROL_OURS, "unix://%s/" CONTROL_TASK_SOCKET,
-             caller->control->tools.folder);
+        tell(caller, CONTROL_OURS, "unix://%s", path);
     }
     caller_free(caller);
 }
@@ -113,6 +121,7 @@ static void ask_start(struct caller *caller, const char *const *texts)
 
     loop_timer_stop(caller->timer);
     caller->waits = true;
+    (void)snprintf(caller->namespace_id, sizeof(caller->namespace_id), "%s", texts[0]);
     announce(caller->control->tools.pods, &name, texts[5], start_answered, caller);
 }
 

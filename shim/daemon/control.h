@@ -12,6 +12,7 @@
 #include "base/attr.h"
 
 struct control;
+struct doors;
 struct fault;
 struct loop;
 struct pods;
@@ -22,7 +23,8 @@ enum { CONTROL_CALLERS_MAX = 4096 };
 struct control_tools {
     struct loop *loop;
     struct pods *pods;
-    struct service *service;
+    struct service *service; /* for removals */
+    struct doors *doors;
     const char *folder; /* the state folder */
 };
 

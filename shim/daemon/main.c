@@ -26,6 +26,7 @@
 #include "shim/build.h"
 #include "shim/control.h"
 #include "shim/daemon/control.h"
+#include "shim/daemon/doors.h"
 #include "shim/daemon/life.h"
 #include "shim/daemon/logfile.h"
 #include "shim/daemon/options.h"
@@ -34,7 +35,6 @@
 #include "shim/task/event.h"
 #include "shim/task/logger.h"
 #include "shim/task/service.h"
-#include "shim/ttrpc/server.h"
 
 enum { NOFILE_WANTED = 1048576, SOCKET_PATH_ROOM = 256 };
 
@@ -51,8 +51,7 @@ struct daemon {
     struct pods *pods;
     struct events *events;
     struct service *service;
-    int task_listener; /* the server's */
-    struct ttrpc_server *server;
+    struct doors *doors;
     struct control *control;
     struct life *life;
 };
@@ -119,24 +118,18 @@ static bool is_needed(void *owner)
     const struct daemon *daemon = owner;
 
     return pods_count(daemon->pods) > 0 || reservations_count(daemon->reservations) > 0 ||
-           ttrpc_server_connections(daemon->server) > 0 || control_callers(daemon->control) > 0 ||
-           loggers_ending() > 0 || has_caller(daemon->task_listener) || has_caller(control_listener(daemon->control));
-}
-
-static void unlink_in(const char *folder, const char *name)
-{
-    char path[SOCKET_PATH_ROOM];
-
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-    (void)unlink(path);
+           doors_are_used(daemon->doors) || control_callers(daemon->control) > 0 ||
+           loggers_ending() > 0 || has_caller(control_listener(daemon->control));
 }
 
 static void ending(void *owner)
 {
     const struct daemon *daemon = owner;
+    char path[SOCKET_PATH_ROOM];
 
-    unlink_in(daemon->options.state, CONTROL_SOCKET);
-    unlink_in(daemon->options.state, CONTROL_TASK_SOCKET);
+    (void)snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, daemon->options.state);
+    (void)unlink(path);
+    doors_unlink(daemon->doors);
 }
 
 /* ---- making and unmaking ---- */
@@ -153,23 +146,11 @@ static int open_makers(struct daemon *daemon, struct fault *why)
     return events_new(daemon->loop, options->ttrpc, &daemon->events, why);
 }
 
-static int open_sockets(struct daemon *daemon, struct fault *why)
-{
-    const struct control_tools control = {daemon->loop, daemon->pods, daemon->service,
-                                          daemon->options.state};
-    char path[SOCKET_PATH_ROOM];
-
-    (void)snprintf(path, sizeof(path), "%s/" CONTROL_TASK_SOCKET, daemon->options.state);
-    TRY(ttrpc_listen(path, &daemon->task_listener, why));
-    TRY(ttrpc_server_new(daemon->loop, daemon->task_listener, service_methods(), daemon->service,
-                         &daemon->server, why));
-    return control_new(&control, &daemon->control, why);
-}
-
 static int daemon_open(struct daemon *daemon, struct fault *why)
 {
     struct pods_tools pods = {0};
     struct service_tools service = {0};
+    struct control_tools control = {0};
     struct life_plan life = {.folder = daemon->options.state,
                              .idle_ns = daemon->options.idle_seconds * NS_PER_S,
                              .is_needed = is_needed,
@@ -182,8 +163,11 @@ static int daemon_open(struct daemon *daemon, struct fault *why)
                                daemon->reservations};
     daemon->pods = pods_new(&pods);
     service = (struct service_tools){daemon->loop, daemon->pods, daemon->events};
-    daemon->service = service_new(&service);
-    TRY(open_sockets(daemon, why));
+    daemon->service = service_new(&service, "");
+    daemon->doors = doors_new(&service, daemon->options.state);
+    control = (struct control_tools){daemon->loop, daemon->pods, daemon->service, daemon->doors,
+                                     daemon->options.state};
+    TRY(control_new(&control, &daemon->control, why));
     life.loop = daemon->loop;
     daemon->life = life_new(&life);
     return 0;
@@ -193,7 +177,7 @@ static int daemon_open(struct daemon *daemon, struct fault *why)
 static void daemon_close(struct daemon *daemon)
 {
     daemon->control = control_free(daemon->control);
-    daemon->server = ttrpc_server_free(daemon->server);
+    daemon->doors = doors_free(daemon->doors);
     daemon->service = service_free(daemon->service);
     daemon->pods = pods_free(daemon->pods);
     daemon->reservations = reservations_free(daemon->reservations);
@@ -223,7 +207,7 @@ int main(int argc, char **argv)
 {
     /* Before anything else is opened: later, 3 might be ours. */
     int ready = fcntl(CONTROL_READY_FD, F_SETFD, FD_CLOEXEC) < 0 ? -1 : CONTROL_READY_FD;
-    struct daemon daemon = {.task_listener = -1};
+    struct daemon daemon = {0};
     struct fault why = {0};
     int done;
 

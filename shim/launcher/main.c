@@ -85,17 +85,19 @@ static int start(const struct options *options, char **argv)
 static void state_of_bundle(const struct options *options, char *ret)
 {
     static const char prefix[] = "unix://";
-    static const char suffix[] = "/" CONTROL_TASK_SOCKET;
+    static const char name[] = "/" CONTROL_TASK_PREFIX;
     char *address = NULL;
     ssize_t length = file_read("address", SMALL_BYTES_MAX, &address);
-    size_t frame = sizeof(prefix) + sizeof(suffix) - 2;
+    const char *path = NULL;
+    const char *slash = NULL;
 
     daemon_state(options, ret);
-    if (length > (ssize_t)frame && (size_t)length - frame < STATE_PATH_MAX &&
-        strncmp(address, prefix, sizeof(prefix) - 1) == 0 &&
-        strcmp(address + (size_t)length - (sizeof(suffix) - 1), suffix) == 0) {
-        (void)snprintf(ret, STATE_PATH_MAX, "%.*s", (int)((size_t)length - frame),
-                       address + sizeof(prefix) - 1);
+    if (length > (ssize_t)sizeof(prefix) && strncmp(address, prefix, sizeof(prefix) - 1) == 0) {
+        path = address + sizeof(prefix) - 1;
+        slash = strrchr(path, '/');
+    }
+    if (slash && slash - path < STATE_PATH_MAX && strncmp(slash, name, sizeof(name) - 1) == 0) {
+        (void)snprintf(ret, STATE_PATH_MAX, "%.*s", (int)(slash - path), path);
     }
     free(address);
 }

@@ -113,7 +113,7 @@ static void created(struct guest *guest, const struct fault *failed)
 static int admit(struct service *service, struct ttrpc_call *call,
                  const Task__CreateTaskRequest *request, struct guest **ret, struct fault *why)
 {
-    const struct pods_name name = {ttrpc_namespace(call), request->id, request->bundle};
+    const struct pods_name name = {verb_namespace(service, call), request->id, request->bundle};
     const char *const texts[] = {request->stdin, request->stdout, request->stderr};
     struct container *container = NULL;
 

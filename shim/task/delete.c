@@ -73,7 +73,7 @@ void verb_delete(void *owner, own struct ttrpc_call *call)
     struct fault why = {0};
     struct guest *exec = NULL;
     struct container *container =
-        pods_find(service->tools.pods, ttrpc_namespace(call), request->id);
+        pods_find(service->tools.pods, verb_namespace(service, call), request->id);
 
     if (request->exec_id[0] != '\0') {
         exec = verb_guest(service, call, request->id, request->exec_id, &why);

@@ -2,6 +2,7 @@
 /* The same functions serve both versions: their messages are identical. */
 #include "shim/task/service.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "shim/task/leave.h"
@@ -17,11 +18,12 @@ static const struct ttrpc_method methods[] = {
     {NULL, NULL, NULL},
 };
 
-own struct service *service_new(const struct service_tools *tools)
+own struct service *service_new(const struct service_tools *tools, const char *namespace_id)
 {
     struct service *service = NEW(struct service);
 
     service->tools = *tools;
+    (void)snprintf(service->namespace_id, sizeof(service->namespace_id), "%s", namespace_id);
     return service;
 }
 
@@ -34,6 +36,13 @@ struct service *service_free(own struct service *service)
 const struct ttrpc_method *service_methods(void)
 {
     return methods;
+}
+
+const char *verb_namespace(const struct service *service, const struct ttrpc_call *call)
+{
+    const char *said = ttrpc_namespace(call);
+
+    return said[0] != '\0' ? said : service->namespace_id;
 }
 
 own ProtobufCMessage *verb_unpack(own struct ttrpc_call *call,
@@ -52,7 +61,8 @@ own ProtobufCMessage *verb_unpack(own struct ttrpc_call *call,
 struct container *verb_container(const struct service *service, const struct ttrpc_call *call,
                                  const char *id, struct fault *why)
 {
-    struct container *container = pods_find(service->tools.pods, ttrpc_namespace(call), id);
+    struct container *container =
+        pods_find(service->tools.pods, verb_namespace(service, call), id);
 
     if (!container || container->is_gone || container->init.state == GUEST_PREPARING) {
         (void)fault(why, FAULT_NOT_FOUND, "container not created");

@@ -28,8 +28,19 @@ struct service_tools {
     struct events *events;
 };
 
-own struct service *service_new(const struct service_tools *tools) MUST_USE;
-/* No container may be left. NULL in, NULL out. */
+/**
+ * service_new() - a task service
+ * @tools:        copied
+ * @namespace_id: of calls that do not say theirs (containerd 1.6); at most IDENTIFIER_MAX bytes,
+ *                "" to refuse these
+ *
+ * Several may share the same tools, and then serve the same containers.
+ *
+ * Return: the service, owned by the caller.
+ */
+own struct service *service_new(const struct service_tools *tools,
+                                const char *namespace_id) MUST_USE;
+/* No container that came through it may be left. NULL in, NULL out. */
 struct service *service_free(own struct service *service);
 DEFINE_AUTO(struct service *, service_free)
 

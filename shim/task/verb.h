@@ -19,6 +19,7 @@
 
 struct service {
     struct service_tools tools;
+    char namespace_id[IDENTIFIER_MAX + 1];
 };
 
 #define VERB(method, name) void verb_##name(void *owner, own struct ttrpc_call *call);
@@ -32,6 +33,9 @@ struct service {
     if (!request) {                                                                                \
         return;                                                                                    \
     }
+
+/* The namespace that a call is about; borrowed from both. */
+const char *verb_namespace(const struct service *service, const struct ttrpc_call *call);
 
 /* Return: for message_free(); NULL when it could not be read, and the call was refused. */
 own ProtobufCMessage *verb_unpack(own struct ttrpc_call *call,

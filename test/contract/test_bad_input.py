@@ -232,7 +232,7 @@ def test_a_mount_whose_source_is_swapped_for_a_link_does_not_leave_it(node, byst
 
 
 def test_garbage_on_the_control_socket_is_refused(node, bystander):
-    control = bystander.address[len("unix://"):].replace("task.sock", "control.sock")
+    control = bystander.address[len("unix://"):].rpartition("/")[0] + "/control.sock"
     for packet in (b"", b"z", b"s", b"sdefault", b"sdefault\0", b"s" + b"x" * 16000, b"d\0\0\0", os.urandom(300)):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sock.settimeout(10)

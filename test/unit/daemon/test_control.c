@@ -19,25 +19,47 @@
 #include "base/loop.h"
 #include "shim/control.h"
 #include "shim/daemon/control.h"
+#include "shim/daemon/doors.h"
 #include "world.h"
 
+#define TASK_NS "task-08b33d07b5586b66.sock" /* FNV-1a of "ns" */
+
 static struct control *control;
+static struct doors *doors;
 
 static int open_all(void **state)
 {
+    struct service_tools service = {0};
     struct control_tools tools = {0};
     struct world *world = NULL;
     struct fault why = {0};
 
     assert_int_equal(world_open(state), 0);
     world = *state;
-    tools = (struct control_tools){world->loop, world->pods, world->service, world->folder};
+    service = (struct service_tools){world->loop, world->pods, world->events};
+    doors = doors_new(&service, world->folder);
+    tools = (struct control_tools){world->loop, world->pods, world->service, doors, world->folder};
     return control_new(&tools, &control, &why);
+}
+
+static void removed(void *owner, const struct service_removed *how)
+{
+    (void)how;
+    *(bool *)owner = true;
 }
 
 static int close_all(void **state)
 {
+    struct world *world = *state;
+
     control = control_free(control);
+    while (pods_next(world->pods, NULL)) {
+        bool done = false;
+
+        service_remove(world->service, "ns", pods_next(world->pods, NULL)->id, removed, &done);
+        turn_until_true(world->loop, &done, "what the test left behind");
+    }
+    doors = doors_free(doors);
     return world_close(state);
 }
 
@@ -114,7 +136,7 @@ static void a_component_is_ours_and_reserved_until_it_is_created(void **state)
     char address[128];
     struct ask ask;
 
-    (void)snprintf(address, sizeof(address), "ounix://%s/task.sock", world->folder);
+    (void)snprintf(address, sizeof(address), "ounix://%s/" TASK_NS, world->folder);
     bundle_write(world, "one", NULL);
     expect_start(world, "one", address);
     assert_int_equal(reservations_count(world->reservations), 1);
@@ -132,7 +154,7 @@ static void a_pause_and_a_broken_bundle_are_ours_without_asking(void **state)
     struct world *world = *state;
     char address[128];
 
-    (void)snprintf(address, sizeof(address), "ounix://%s/task.sock", world->folder);
+    (void)snprintf(address, sizeof(address), "ounix://%s/" TASK_NS, world->folder);
     fake_image.fails = "this must not be asked";
     bundle_write(world, "pause",
                  "{\"process\":{\"args\":[\"/pause\"]},\"annotations\":"
@@ -148,7 +170,7 @@ static void an_image_without_wasm_is_native_and_not_reserved(void **state)
     struct world *world = *state;
     char address[128];
 
-    (void)snprintf(address, sizeof(address), "ounix://%s/task.sock", world->folder);
+    (void)snprintf(address, sizeof(address), "ounix://%s/" TASK_NS, world->folder);
     fake_image.form = IMAGE_TAR;
     bundle_write(world, "shell", "{\"process\":{\"args\":[\"/bin/sh\"]}}");
     expect_start(world, "shell", "n");
@@ -233,6 +255,13 @@ static bool somebody_is_there(void *owner)
     return control_callers(control) > 0;
 }
 
+static bool one_is_reserved(void *owner)
+{
+    const struct world *world = owner;
+
+    return reservations_count(world->reservations) == 1;
+}
+
 static void a_launcher_that_only_looks_or_gives_up_is_forgotten(void **state)
 {
     struct world *world = *state;
@@ -247,7 +276,7 @@ static void a_launcher_that_only_looks_or_gives_up_is_forgotten(void **state)
     fd = dial(world);
     assert_true(send(fd, packet.data, packet.length, 0) > 0);
     (void)close(fd);
-    turn_until(world->loop, somebody_is_there, NULL, "a caller");
+    turn_until(world->loop, one_is_reserved, world, "its question to be worked on");
     turn_until(world->loop, nobody_is_left, NULL, "the one who gave up to go");
 }
 

@@ -140,7 +140,7 @@ int world_open(void **state)
     world->pods = pods_new(&pods);
     assert_int_equal(events_new(world->loop, world->events_path, &world->events, &why), 0);
     service = (struct service_tools){world->loop, world->pods, world->events};
-    world->service = service_new(&service);
+    world->service = service_new(&service, "");
     assert_int_equal(ttrpc_listen(world->task_path, &listener, &why), 0);
     assert_int_equal(ttrpc_server_new(world->loop, listener, service_methods(), world->service,
                                       &world->server, &why),
