@@ -114,50 +114,67 @@ impl Drop for Waiter {
 #[cfg(test)]
 mod tests {
     use super::Gate;
+    use std::future::Future;
     use std::time::Duration;
 
     const LONG: Duration = Duration::from_secs(60);
 
-    #[tokio::test]
-    async fn whoever_comes_first_goes_in_first() {
-        let gate = Gate::new(1, 8);
-        let first = gate.enter(LONG).await;
-        let mut second = tokio::spawn({
-            let gate = gate.clone();
-            async move { gate.enter(LONG).await }
+    fn run(test: impl Future<Output = ()>) {
+        match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => runtime.block_on(test),
+            Err(error) => panic!("no runtime: {error}"),
+        }
+    }
+
+    #[test]
+    fn whoever_comes_first_goes_in_first() {
+        run(async {
+            let gate = Gate::new(1, 8);
+            let first = gate.enter(LONG).await;
+            let second = tokio::spawn({
+                let gate = gate.clone();
+                async move { gate.enter(LONG).await }
+            });
+            tokio::task::yield_now().await;
+            assert!(!second.is_finished());
+            assert!(gate.enter(Duration::ZERO).await.is_none());
+            drop(first);
+            assert!(second.await.is_ok_and(|pass| pass.is_some()));
         });
-        tokio::task::yield_now().await;
-        assert!(!second.is_finished());
-        drop(first);
-        assert!((&mut second).await.is_ok_and(|pass| pass.is_some()));
     }
 
-    #[tokio::test]
-    async fn a_full_line_turns_away() {
-        let gate = Gate::new(1, 0);
-        let held = gate.enter(LONG).await;
-        assert!(held.is_some());
-        assert!(gate.enter(LONG).await.is_none());
-    }
-
-    #[tokio::test]
-    async fn giving_up_leaves_the_place_to_others() {
-        let gate = Gate::new(1, 8);
-        let held = gate.enter(LONG).await;
-        assert!(gate.enter(Duration::ZERO).await.is_none());
-        drop(held);
-        assert!(gate.enter(Duration::ZERO).await.is_some());
-    }
-
-    #[tokio::test]
-    async fn more_places_let_the_line_in() {
-        let gate = Gate::new(0, 8);
-        let waiting = tokio::spawn({
-            let gate = gate.clone();
-            async move { gate.enter(LONG).await.is_some() }
+    #[test]
+    fn a_full_line_turns_away() {
+        run(async {
+            let gate = Gate::new(1, 0);
+            let held = gate.enter(LONG).await;
+            assert!(held.is_some());
+            assert!(gate.enter(LONG).await.is_none());
         });
-        tokio::task::yield_now().await;
-        gate.resize(1, 8);
-        assert!(waiting.await.is_ok_and(|entered| entered));
+    }
+
+    #[test]
+    fn giving_up_leaves_the_place_to_others() {
+        run(async {
+            let gate = Gate::new(1, 8);
+            let held = gate.enter(LONG).await;
+            assert!(gate.enter(Duration::ZERO).await.is_none());
+            drop(held);
+            assert!(gate.enter(Duration::ZERO).await.is_some());
+        });
+    }
+
+    #[test]
+    fn more_places_let_the_line_in() {
+        run(async {
+            let gate = Gate::new(0, 8);
+            let waiting = tokio::spawn({
+                let gate = gate.clone();
+                async move { gate.enter(LONG).await.is_some() }
+            });
+            tokio::task::yield_now().await;
+            gate.resize(1, 8);
+            assert!(waiting.await.is_ok_and(|entered| entered));
+        });
     }
 }

@@ -46,3 +46,51 @@ impl Quota {
         if self.left_ns > 0 { None } else { Some(self.refill_at - now) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Quota;
+    use std::time::Duration;
+
+    const MS: u64 = 1_000_000;
+
+    fn quota() -> Quota {
+        Quota::new((Duration::from_millis(10), Duration::from_millis(100)), 0)
+    }
+
+    #[test]
+    fn a_spent_budget_waits_for_the_next_period() {
+        let mut quota = quota();
+        assert_eq!(quota.wait(0), None);
+        quota.charge(10 * MS);
+        assert_eq!(quota.wait(30 * MS), Some(70 * MS));
+        assert_eq!(quota.wait(100 * MS), None);
+    }
+
+    #[test]
+    fn debt_is_paid_before_anything_runs() {
+        let mut quota = quota();
+        quota.charge(35 * MS);
+        assert_eq!(quota.wait(100 * MS), Some(100 * MS));
+        assert_eq!(quota.wait(200 * MS), Some(100 * MS));
+        assert_eq!(quota.wait(300 * MS), None);
+    }
+
+    #[test]
+    fn idle_periods_save_nothing_up() {
+        let mut quota = quota();
+        assert_eq!(quota.wait(10_000 * MS), None);
+        quota.charge(10 * MS);
+        assert!(quota.wait(10_000 * MS).is_some());
+    }
+
+    #[test]
+    fn a_new_size_keeps_the_debt() {
+        let mut quota = quota();
+        quota.charge(30 * MS);
+        let size = (Duration::from_millis(20), Duration::from_millis(100));
+        let mut quota = quota.resized(size, 0);
+        assert_eq!(quota.wait(100 * MS), Some(100 * MS));
+        assert_eq!(quota.wait(200 * MS), None);
+    }
+}
