@@ -80,7 +80,7 @@ static int add_special_rules(scmp_filter_ctx filter)
                             SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, narrow, self));
     err |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
                             SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, narrow, 0),
-                            SCMP_CMP64(2, SCMP_CMP_EQ, 0));
+                            SCMP_CMP64(2, SCMP_CMP_EQ, 0, 0));
     return err;
 }
 
