@@ -116,14 +116,6 @@ def test_absurd_ids_are_refused(bystander, name):
         bystander.client.call("State", id=name)
 
 
-def test_a_request_without_a_namespace_is_refused(bystander):
-    sock = connection(bystander)
-    sock.sendall(frame(1, 1, encode("Request", {"service": TASK["v2"], "method": "State",
-                                                "payload": encode("IdRequest", {"id": bystander.id})})))
-    stream, code = status_of(sock)
-    assert stream == 1 and code != 0
-
-
 CONFIGS = [
     ("ten megabytes", json.dumps(spec(["x"], env=["A=" + "x" * 1000] * 10500)), "config.json"),
     ("not JSON", "{", "config.json"),
@@ -233,7 +225,7 @@ def test_a_mount_whose_source_is_swapped_for_a_link_does_not_leave_it(node, byst
 
 def test_garbage_on_the_control_socket_is_refused(node, bystander):
     control = bystander.address[len("unix://"):].rpartition("/")[0] + "/control.sock"
-    for packet in (b"", b"z", b"s", b"sdefault", b"sdefault\0", b"s" + b"x" * 16000, b"d\0\0\0", os.urandom(300)):
+    for packet in (b"", b"z", b"s", b"sdefault", b"sdefault\0", b"s" + b"x" * 16000, os.urandom(300)):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sock.settimeout(10)
         sock.connect(control)

@@ -50,7 +50,7 @@ def test_no_daemon_child_holds_the_output_of_start(fresh):
     assert task.launch().returncode == 0
     assert time.monotonic() - began < 20
     for fd in pathlib.Path(f"/proc/{fresh.daemon()}/fd").iterdir():
-        if fd.name in "012":
+        if fd.name in ("0", "1", "2"):
             assert os.readlink(fd) == "/dev/null" or "skepd.log" in os.readlink(fd)
 
 

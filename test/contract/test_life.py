@@ -182,7 +182,7 @@ def test_a_created_task_can_be_killed_and_deleted(node):
     other.start_shim()
     other.create()
     assert other.call("Delete")["pid"] > 0
-    assert node.events.topics(other.id)[-1] == "/tasks/delete"
+    node.events.wait(other.id, "/tasks/delete")
 
 
 def test_start_twice_is_refused(node):
@@ -265,16 +265,21 @@ def test_stats_have_the_exact_type_and_count(node):
     from protobuf import decode
     unified = pathlib.Path("/sys/fs/cgroup/cgroup.controllers").exists()
     kind = f"io.containerd.cgroups.{'v2' if unified else 'v1'}.Metrics"
-    stats = task.call("Stats")["stats"]
-    assert stats["type_url"] == kind
-    metrics = decode(kind, stats["value"])
-    if unified:
-        assert metrics["memory"]["usage"] > 0 and metrics["memory"]["usage_limit"] == 64 << 20
-        assert metrics["cpu"]["usage_usec"] > 0
-    else:
-        assert metrics["memory"]["usage"]["usage"] > 0
-        assert metrics["memory"]["usage"]["limit"] == 64 << 20
-        assert metrics["cpu"]["usage"]["total"] > 0
+    end_at = time.monotonic() + 20
+    while True:
+        stats = task.call("Stats")["stats"]
+        assert stats["type_url"] == kind
+        metrics = decode(kind, stats["value"])
+        if unified:
+            usage, limit = metrics["memory"]["usage"], metrics["memory"]["usage_limit"]
+            used = metrics["cpu"]["usage_usec"]
+        else:
+            usage, limit = metrics["memory"]["usage"]["usage"], metrics["memory"]["usage"]["limit"]
+            used = metrics["cpu"]["usage"]["total"]
+        assert limit == 64 << 20
+        if usage > 0 and used > 0:
+            break
+        assert time.monotonic() < end_at, metrics  # the guest may not have begun yet
     task.call("Kill", signal=9)
     task.wait()
     assert task.call("Stats")["stats"]["type_url"] == kind, "no stats after the exit"
@@ -297,22 +302,30 @@ def test_nothing_of_a_task_is_left_after_its_delete(node):
     warm.wait()
     warm.finish()
     daemon = pathlib.Path(f"/proc/{node.daemon()}/fd")
-    [worker] = node.processes("skep-worker")
-    before = len(list(daemon.iterdir())), len(list(pathlib.Path(f"/proc/{worker}/fd").iterdir()))
+    workers = node.processes("skep-worker")
+
+    def open_now():
+        return (len(list(daemon.iterdir())),
+                *(len(list(pathlib.Path(f"/proc/{worker}/fd").iterdir())) for worker in workers))
+
+    before = open_now()
+    bundles = []
     for _ in range(10):
         task = node.task("silent")
+        bundles.append(str(task.bundle) + "/")
         task.run()
         task.wait()
         task.finish()
     end_at = time.monotonic() + 10
     while time.monotonic() < end_at:
-        after = len(list(daemon.iterdir())), len(list(pathlib.Path(f"/proc/{worker}/fd").iterdir()))
-        if after <= before:
+        after = open_now()
+        if all(now <= then for now, then in zip(after, before)):
             break
         time.sleep(0.05)
-    assert after <= before
-    assert not any(str(node.folder / "bundles") in os.readlink(fd) for fd in daemon.iterdir())
-    assert str(node.folder / "bundles") not in pathlib.Path("/proc/self/mountinfo").read_text()
+    assert all(now <= then for now, then in zip(after, before)), (before, after)
+    held = [os.readlink(fd) for fd in daemon.iterdir()]
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+    assert not any(bundle in path for bundle in bundles for path in [*held, mounts])
 
 
 def test_a_slow_compile_delays_nobody_else(fresh):
