@@ -9,8 +9,10 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/fs.h"
 #include "base/text.h"
 #include "cli/fetch.h"
+#include "cli/subject.h"
 #include "cli/verbs.h"
 #include "oci/manifest.h"
 
@@ -27,6 +29,10 @@ static int read_output(int argc, char **argv, const char **ret, struct fault *wh
         }
         *ret = optarg;
     }
+    if (argc - optind == 2 && !*ret) {
+        *ret = argv[optind + 1];
+        return 0;
+    }
     return argc - optind == 1 ? 0 : verb_misused("pull", "a reference is needed", why);
 }
 
@@ -37,6 +43,7 @@ static void choose_name(const struct fetched *fetched, const char *repository, c
     const char *title = fetched->layer->title;
     const char *slash = strrchr(repository, '/');
 
+    title = fetched->form == FORM_TAR ? "" : title; /* it would be the tar's */
     if (title[0] != '\0' && title[0] != '.' && !strchr(title, '/') && strlen(title) < 200) {
         (void)snprintf(ret, room, "%s", title);
     } else {
@@ -70,6 +77,19 @@ static int fetch_into(struct fetched *fetched, const char *name, struct fault *w
     return 0;
 }
 
+/* The component of a tar image is found as skep inspect finds it. */
+static int unpack_into(const char *reference, const char *name, struct fault *why)
+{
+    AUTO(subject_free) struct subject *subject = NULL;
+
+    TRY(subject_open(reference, &subject, why));
+    if (!subject->binary) {
+        return fault(why, FAULT_NOT_FOUND, "%s is a tar image without a component under its entry "
+                     "point's name in a layer that can be opened (tar, gzip)", reference);
+    }
+    return fs_replace(AT_FDCWD, name, subject->wasm, 0644, why);
+}
+
 int verb_pull(int argc, char **argv, struct fault *why)
 {
     AUTO(fetched_free) struct fetched *fetched = NULL;
@@ -78,13 +98,14 @@ int verb_pull(int argc, char **argv, struct fault *why)
 
     TRY(read_output(argc, argv, &output, why));
     TRY(fetch(argv[optind], &fetched, why));
-    if (fetched->form == FORM_TAR) {
-        return fault(why, FAULT_UNSUPPORTED, "%s is a tar image: containerd unpacks those; pull takes "
-                     "artifacts and images with a Wasm layer", argv[optind]);
-    }
     choose_name(fetched, fetched->reference.repository, name, sizeof(name));
-    TRY(fetch_into(fetched, output ? output : name, why));
+    output = output ? output : name;
+    if (fetched->form == FORM_TAR) {
+        TRY(unpack_into(argv[optind], output, why));
+    } else {
+        TRY(fetch_into(fetched, output, why));
+    }
     (void)fprintf(stderr, "%s@%s\n", argv[optind], fetched->about.digest.text);
-    (void)printf("%s\n", output ? output : name);
+    (void)printf("%s\n", output);
     return 0;
 }

@@ -47,13 +47,48 @@ static bool read_number(struct cursor *in, uint32_t *ret)
     return false;
 }
 
+/* Continuation bytes behind a first byte of UTF-8; 4 for what cannot begin a character. */
+static unsigned continuation_count(uint8_t first)
+{
+    return first < 0x80                     ? 0
+           : first >= 0xc2 && first <= 0xdf ? 1
+           : first >= 0xe0 && first <= 0xef ? 2
+           : first >= 0xf0 && first <= 0xf4 ? 3
+                                            : 4;
+}
+
+/* Names are UTF-8 in every binary format; they end up in JSON. Overlong forms and surrogates are
+ * told by the second byte (Unicode, table 3-7). */
+static bool is_utf8(const uint8_t *at, size_t length)
+{
+    for (size_t i = 0; i < length;) {
+        uint8_t first = at[i];
+        unsigned more = continuation_count(first);
+
+        if (more == 4 || more >= length - i) {
+            return false;
+        }
+        if ((first == 0xe0 && at[i + 1] < 0xa0) || (first == 0xed && at[i + 1] > 0x9f) ||
+            (first == 0xf0 && at[i + 1] < 0x90) || (first == 0xf4 && at[i + 1] > 0x8f)) {
+            return false;
+        }
+        for (unsigned next = 1; next <= more; next++) {
+            if ((at[i + next] & 0xc0) != 0x80) {
+                return false;
+            }
+        }
+        i += more + 1;
+    }
+    return true;
+}
+
 static bool read_name(struct cursor *in, struct text *ret)
 {
     const uint8_t *at = NULL;
     uint32_t length = 0;
 
     if (!read_number(in, &length) || length > BINARY_NAME_MAX || !cursor_bytes(in, length, &at) ||
-        (length > 0 && memchr(at, 0, length))) {
+        (length > 0 && memchr(at, 0, length)) || !is_utf8(at, length)) {
         return false;
     }
     *ret = (struct text){(const char *)at, length};

@@ -73,7 +73,9 @@ static void put_wasm_config(const struct pack_plan *plan, struct binary *binary,
     buf_put_u8(out, '}');
 }
 
-static void put_entrypoint(const struct pack_plan *plan, struct buf *out)
+/* A config's digest is the image's id to containerd's CRI, so it must differ where layers do: in a tar
+ * image it does by diff_ids, in an image with a Wasm layer by a label. */
+static void put_process(const struct pack_plan *plan, const struct packed *packed, struct buf *out)
 {
     const char *slash = plan->form == FORM_TAR ? "/" : "";
 
@@ -85,7 +87,11 @@ static void put_entrypoint(const struct pack_plan *plan, struct buf *out)
         buf_put(out, ",", i > 0 ? 1 : 0);
         put_text(out, plan->entrypoint[i]);
     }
-    buf_print(out, "]}");
+    buf_put_u8(out, ']');
+    if (plan->form == FORM_LAYER) {
+        buf_print(out, ",\"Labels\":{\"skep.dev/component\":\"%s\"}", packed->layer.digest.text);
+    }
+    buf_put_u8(out, '}');
 }
 
 /* The platform is this machine's, because containerd unpacks and runs no other; a Wasm layer is no
@@ -96,7 +102,7 @@ static void put_image_config(const struct pack_plan *plan, const struct packed *
     buf_put_u8(out, '{');
     put_created(out, plan->created);
     buf_print(out, ",\"architecture\":\"%s\",\"os\":\"linux\"", manifest_host_architecture());
-    put_entrypoint(plan, out);
+    put_process(plan, packed, out);
     buf_print(out, ",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[");
     if (plan->form == FORM_TAR) {
         buf_print(out, "\"%s\"", packed->layer.digest.text);

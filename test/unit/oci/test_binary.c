@@ -101,6 +101,33 @@ static void every_truncation_is_refused(void **state)
     }
 }
 
+static void names_are_utf8(void **state)
+{
+    static const char *const wrong[] = {
+        "\x80",         "\xc1\x81",     "\xc3",         "\xe0\x9f\xbf",     "\xed\xa0\x80",
+        "\xe2\x82",     "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff",
+    };
+    static const char *const right[] = {"\xc3\xa4", "\xe2\x82\xac", "\xed\x9f\xbf",
+                                        "\xf0\x9f\x90\x9d", "a\xc2\x80z"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(wrong) + ARRAY_SIZE(right); i++) {
+        AUTO(binary_free) struct binary *binary = NULL;
+        bool is_right = i >= ARRAY_SIZE(wrong);
+        const char *name = is_right ? right[i - ARRAY_SIZE(wrong)] : wrong[i];
+        size_t length = strlen(name);
+        char bytes[64] = MODULE "\7";
+        struct fault why = {0};
+
+        bytes[9] = (char)(length + 4);
+        bytes[10] = 1;
+        bytes[11] = (char)length;
+        memcpy(bytes + 12, name, length);
+        assert_int_equal(binary_read(cursor_over(bytes, 14 + length), &binary, &why) == 0,
+                         is_right);
+    }
+}
+
 static void what_is_no_wasm_is_refused(void **state)
 {
     AUTO(binary_free) struct binary *binary = NULL;
@@ -127,6 +154,7 @@ int main(void)
         cmocka_unit_test(a_module_imports_from_modules),
         cmocka_unit_test(exports_decide_the_role),
         cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(names_are_utf8),
         cmocka_unit_test(what_is_no_wasm_is_refused),
     };
 

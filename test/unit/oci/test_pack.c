@@ -64,6 +64,23 @@ static void what_is_packed_is_read_back_as_its_form(void **state)
     }
 }
 
+/* The config's digest is what containerd's CRI calls the image's id. */
+static void different_components_never_share_a_config(void **state)
+{
+    (void)state;
+    for (enum form form = FORM_ARTIFACT; form <= FORM_TAR; form++) {
+        AUTO(packed_free) struct packed *one = NULL;
+        AUTO(packed_free) struct packed *other = NULL;
+        struct pack_plan plan = plan_of(form);
+        struct fault why = {0};
+
+        assert_int_equal(pack(&plan, &one, &why), 0);
+        plan.wasm = (struct text){COMPONENT "\0\1\0", 11}; /* and a custom section */
+        assert_int_equal(pack(&plan, &other, &why), 0);
+        assert_string_not_equal(one->config.digest.text, other->config.digest.text);
+    }
+}
+
 static void a_module_and_a_component_name_their_os(void **state)
 {
     AUTO(packed_free) struct packed *packed = NULL;
@@ -125,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_input_gives_the_same_digest),
         cmocka_unit_test(what_is_packed_is_read_back_as_its_form),
+        cmocka_unit_test(different_components_never_share_a_config),
         cmocka_unit_test(a_module_and_a_component_name_their_os),
         cmocka_unit_test(a_tar_holds_the_file_in_whole_blocks),
         cmocka_unit_test(what_cannot_be_packed_is_said),
