@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* skep serve: a server component, until it is told to stop. */
+#include "cli/local.h"
+#include "cli/local_options.h"
+#include "cli/verbs.h"
+
+int verb_serve(int argc, char **argv, struct fault *why)
+{
+    struct local_options options;
+    int status = local_options_parse(argc, argv, &options, why);
+
+    status = status < 0 ? status : local_run(&options, why);
+    local_options_fini(&options);
+    return status;
+}
