@@ -105,7 +105,7 @@ int main(int argc, char **argv)
     }
     if (strcmp(word, "hold") == 0) {
         hold(path);
-        (void)strcpy(word, "command");
+        (void)snprintf(word, sizeof(word), "command");
     }
     if (strcmp(word, "command") == 0 || strcmp(word, "server") == 0 ||
         strcmp(word, "library") == 0) {

@@ -196,7 +196,7 @@ static uint32_t accept_one(int listener)
 static void task_run(const struct message_start *start, const struct grant *grant, const int *fds)
 {
     const char *what = grant->args_count > 1 ? grant->args[1] : "exit";
-    uint32_t number = grant->args_count > 2 ? (uint32_t)atoi(grant->args[2]) : 0;
+    uint32_t number = grant->args_count > 2 ? (uint32_t)strtoul(grant->args[2], NULL, 10) : 0;
     struct engine_counters *counters = stats_page_counters(page, start->slot);
     int next = 1 + ((start->present & MESSAGE_STDIN) != 0 ? 1 : 0);
     int out = (start->present & MESSAGE_STDOUT) != 0 ? fds[next] : -1;
