@@ -65,7 +65,7 @@ refused() {
 }
 
 missing_import() { refused missing-import "$(publish missing)" acme:vault/store@1.0.0; }
-no_program() { refused nothing-to-run "$(publish core)" run; }
+no_program() { refused nothing-to-run "$(publish core)" _start; }
 
 # publish_bytes NAME: a file that skep itself might refuse to push, as a tar image made by hand
 publish_bytes() {
@@ -77,12 +77,12 @@ publish_bytes() {
 
 no_component() {
     echo 'this is a poem, not a program' >"$E2E_DIR/poem.wasm"
-    refused not-a-component "$(publish_bytes poem)" poem
+    refused not-a-component "$(publish_bytes poem)" "not WebAssembly"
 }
 
 corrupt() {
     head -c 30000 "$(guest hello-component)" >"$E2E_DIR/torn.wasm"
-    refused corrupt-wasm "$(publish_bytes torn)" 'torn'
+    refused corrupt-wasm "$(publish_bytes torn)" damaged
 }
 
 no_mount() {

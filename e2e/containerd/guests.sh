@@ -45,7 +45,8 @@ check "Rust: a server of WASI 0.3 answers" serves server3 "Hello from Rust over 
 check "JavaScript: a server of WASI 0.3 answers" serves server-js "Hello from JavaScript, Bee!"
 check "Python: a command runs" says hello-py "Hello from Python, Bee: a b" a b
 check "Go: a core module runs" says hello-go "Hello from Go: a b" a b
-check "Go: goroutines run" says hello-go 500500 sum 1000
+check "Go: goroutines run" says hello-go 5050 sum 100
+check "Go: a heap that grows stays whole" says hello-go 500500 sum 1000
 check "Go: its exit code survives the adapter" code hello-go 3 exit 3
 check "WAT: a component of 358 bytes ends with 42" code exits 42
 check "WAT: a component without imports ends with 0" code silent 0

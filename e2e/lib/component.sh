@@ -33,7 +33,11 @@ publish() {
     echo "$ref"
 }
 
-pull() { run_ctr image pull --plain-http "$1" >/dev/null; }
+# pull REF: quiet unless it fails (ctr warns of layers that are no file systems)
+pull() {
+    local said
+    said=$(run_ctr image pull --plain-http "$1" 2>&1) || { printf '%s\n' "$said" >&2; return 1; }
+}
 
 # program REF: the path that the image starts; ctr's arguments replace the entrypoint, so they must begin by it
 program() {

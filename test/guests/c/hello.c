@@ -19,6 +19,25 @@ enum { MIB = 1024 * 1024, CHUNK = 16 * 1024 };
 
 extern char **environ;
 
+/*
+ * Where the stock adapter gets its memory. Without this it grows the linear memory itself, and
+ * Debian's wasi-libc (of 2022) takes those pages for its own heap at the first malloc.
+ */
+void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size)
+    __attribute__((export_name("cabi_realloc")));
+
+void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size)
+{
+    void *piece = NULL;
+
+    if (old) {
+        return size <= old_size ? old : NULL; /* the adapter never grows a piece */
+    }
+    return posix_memalign(&piece, align < sizeof(void *) ? sizeof(void *) : align, size) == 0
+               ? piece
+               : NULL;
+}
+
 static int complain(const char *what, const char *name)
 {
     fprintf(stderr, "hello: %s %s: %s\n", what, name, strerror(errno));
