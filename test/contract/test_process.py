@@ -5,9 +5,12 @@ import os
 import pathlib
 import resource
 import signal
+import socket
 import subprocess
 
 from containerd import spec
+from protobuf import decode, encode
+from ttrpc import TASK, frame, read_frame
 
 RUNNING = 2
 
@@ -103,3 +106,27 @@ def test_pods_and_namespaces_do_not_choose_the_daemon(fresh):
     assert len({task.address.rpartition("/")[0] for task in tasks}) == 1
     assert len({task.call("Connect")["shim_pid"] for task in tasks}) == 1
     assert len(fresh.processes("skepd")) == 1
+
+
+def state_without_namespace(task):
+    """containerd 1.6 does not say in which namespace a task is."""
+    request = encode("Request", {"service": TASK["v2"], "method": "State",
+                                 "payload": encode("IdRequest", {"id": task.id})})
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(30)
+        sock.connect(task.address[len("unix://"):])
+        sock.sendall(frame(1, 1, request))
+        response = decode("Response", read_frame(sock)[3])
+    return response["status"] or decode("StateResponse", response["payload"])
+
+
+def test_a_call_without_a_namespace_means_that_of_its_socket(fresh):
+    one = sleeper(fresh, name="same", namespace="one")
+    two = fresh.task("silent", name="same", namespace="two")
+    two.start_shim()
+    two.create()
+    assert state_without_namespace(one)["status"] == RUNNING
+    assert state_without_namespace(two)["status"] == 1
+    two.call("Delete")
+    assert state_without_namespace(two)["code"] == 5
+    assert state_without_namespace(one)["bundle"] == str(one.bundle)
