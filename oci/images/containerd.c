@@ -111,10 +111,11 @@ static int take_container(void *owner, const uint8_t *bytes, size_t length, stru
 static int find_container(void *owner, const char *space, const char *id,
                           char ret[STORE_IMAGE_NAME_MAX + 1], struct fault *why)
 {
-    Asked__GetContainerRequest message = ASKED__GET_CONTAINER_REQUEST__INIT;
+    Asked__GetContainerRequest message;
     const struct request request = {space, "/containerd.services.containers.v1.Containers/Get",
                                     &message.base};
 
+    asked__get_container_request__init(&message);
     message.id = (char *)(uintptr_t)id;
     ret[0] = '\0';
     return ask(owner, &request, take_container, ret, why);
@@ -141,10 +142,11 @@ static int take_image(void *owner, const uint8_t *bytes, size_t length, struct f
 static int find_image(void *owner, const char *space, const char *name, struct store_target *ret,
                       struct fault *why)
 {
-    Asked__GetImageRequest message = ASKED__GET_IMAGE_REQUEST__INIT;
+    Asked__GetImageRequest message;
     const struct request request = {space, "/containerd.services.images.v1.Images/Get",
                                     &message.base};
 
+    asked__get_image_request__init(&message);
     message.name = (char *)(uintptr_t)name;
     return ask(owner, &request, take_image, ret, why);
 }
@@ -182,11 +184,12 @@ static int take_piece(void *owner, const uint8_t *bytes, size_t length, struct f
 static int read_blob(void *owner, const char *space, const struct digest_name *digest,
                      store_sink_fn *sink, void *sink_owner, struct fault *why)
 {
-    Asked__ReadContentRequest message = ASKED__READ_CONTENT_REQUEST__INIT;
+    Asked__ReadContentRequest message;
     const struct request request = {space, "/containerd.services.content.v1.Content/Read",
                                     &message.base};
     struct pipe_end end = {sink, sink_owner};
 
+    asked__read_content_request__init(&message);
     message.digest = (char *)(uintptr_t)digest->text;
     return ask(owner, &request, take_piece, &end, why);
 }
@@ -228,10 +231,11 @@ static int take_root(void *owner, const uint8_t *bytes, size_t length, struct fa
 int containerd_content_root(struct containerd *client, char ret[4096], struct fault *why)
 {
     char *filter = (char *)(uintptr_t)"type==io.containerd.content.v1";
-    Asked__PluginsRequest message = ASKED__PLUGINS_REQUEST__INIT;
+    Asked__PluginsRequest message;
     const struct request request = {
         "default", "/containerd.services.introspection.v1.Introspection/Plugins", &message.base};
 
+    asked__plugins_request__init(&message);
     message.filters = &filter;
     message.n_filters = 1;
     ret[0] = '\0';

@@ -39,37 +39,63 @@ static bool text_equals(struct text text, const char *word)
     return text.length == strlen(word) && strncasecmp(text.at, word, text.length) == 0;
 }
 
-/* A token, or a quoted text with its escapes undone; into @ret unless that is NULL or too small. */
+/* A value on its way out; what does not fit is counted but not kept. */
+struct value {
+    char bytes[CHALLENGE_VALUE_MAX];
+    size_t length;
+};
+
+static void value_add(struct value *value, char byte)
+{
+    if (value->length < sizeof(value->bytes)) {
+        value->bytes[value->length] = byte;
+    }
+    value->length++;
+}
+
+/* A quoted text behind its first quote, escapes undone. Return: false when it does not end. */
+static bool take_quoted(struct text *in, struct value *value)
+{
+    size_t i = 0;
+    size_t quote = 0;
+
+    while (i < in->length && in->at[i] != '"') {
+        i += in->at[i] == '\\' && i + 1 < in->length ? 1 : 0;
+        value_add(value, in->at[i]);
+        i++;
+    }
+    quote = i < in->length ? 1 : 0;
+    *in = (struct text){in->at + i + quote, in->length - i - quote};
+    return quote == 1;
+}
+
+static void take_token(struct text *in, struct value *value)
+{
+    size_t i = 0;
+
+    while (i < in->length && !memchr(", \t", in->at[i], 3)) {
+        value_add(value, in->at[i]);
+        i++;
+    }
+    *in = (struct text){in->at + i, in->length - i};
+}
+
+/* A token or a quoted text, into @ret unless that is NULL or too small. */
 static void take_value(struct text *in, char *ret)
 {
-    char value[CHALLENGE_VALUE_MAX];
-    size_t length = 0;
-    bool quoted = in->length > 0 && *in->at == '"';
-    bool open = true;
+    struct value value = {.length = 0};
+    bool whole = true;
 
-    for (size_t i = quoted ? 1 : 0; open && i < in->length; i++) {
-        char byte = in->at[i];
-
-        if (quoted ? byte == '"' : byte == ',' || byte == ' ' || byte == '\t') {
-            open = false;
-            in->at += i + (quoted ? 1 : 0);
-            in->length -= i + (quoted ? 1 : 0);
-            break;
-        }
-        if (quoted && byte == '\\' && i + 1 < in->length) {
-            byte = in->at[++i];
-        }
-        if (length < sizeof(value)) {
-            value[length++] = byte;
-        }
+    if (in->length > 0 && *in->at == '"') {
+        *in = (struct text){in->at + 1, in->length - 1};
+        whole = take_quoted(in, &value);
+    } else {
+        take_token(in, &value);
     }
-    if (open) {
-        in->at += in->length;
-        in->length = 0;
-    }
-    if (ret && length < sizeof(value) && (!open || !quoted) && !memchr(value, '\0', length)) {
-        memcpy(ret, value, length);
-        ret[length] = '\0';
+    if (ret && whole && value.length < sizeof(value.bytes) &&
+        !memchr(value.bytes, '\0', value.length)) {
+        memcpy(ret, value.bytes, value.length);
+        ret[value.length] = '\0';
     }
 }
 
