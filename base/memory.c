@@ -25,7 +25,9 @@ own char *memory_text(const char *text, size_t length)
 {
     char *copy = (char *)memory_new(length + 1, 1);
 
-    memcpy(copy, text, length);
+    if (length > 0) {
+        memcpy(copy, text, length);
+    }
     return copy;
 }
 
