@@ -97,6 +97,6 @@ if command -v wkg >/dev/null; then
     check "wkg pulls what skep pushed" by_wkg
     check "skep pulls what wkg pushed" from_wkg
 else
-    skip "wkg pulls what skep pushed, and the reverse" "no wkg on PATH (cargo install wkg)"
+    skip "wkg pulls what skep pushed, and the reverse" "no wkg (cargo install wkg --root ~/.cache/skep/tools)"
 fi
 scenario_end

@@ -74,7 +74,7 @@ if command -v wkg >/dev/null; then
     check "matrix: artifact pushed by wkg: pull $(wanted artifact pull), run $(wanted artifact run)" \
         cell wkg artifact
 else
-    skip "matrix: artifact pushed by wkg" "no wkg on PATH (cargo install wkg)"
+    skip "matrix: artifact pushed by wkg" "no wkg (cargo install wkg --root ~/.cache/skep/tools)"
 fi
 check "matrix: the table" print_table
 scenario_end

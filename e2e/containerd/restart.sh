@@ -8,7 +8,6 @@ PORT=0
 
 all_is_there() {
     local n
-    PORT=$(free_port)
     start_component --net-host --env "PORT=$PORT" --env NAME=kept -- "$(publish server)" kept-server
     start_component -- "$(publish hello)" kept-sleeper sleep 300
     start_component --log-uri "file://$E2E_DIR/log/ticks" -- "$(publish hello)" kept-ticks ticks 100000 5
@@ -57,6 +56,7 @@ no_ticks_left() {
 new_ones() { ends_with 4 run_component -- "$(publish hello)" fresh exit 4; }
 
 round() { # SIGNAL
+    PORT=$(free_port)
     check "after containerd got SIG$1 and came back, its containers are listed and run" all_is_there "$1"
     check "after SIG$1 they can be ended, and exit codes are seen" still_ours
     check "after SIG$1 new ones start" new_ones

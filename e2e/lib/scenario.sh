@@ -16,6 +16,8 @@ done
 SKEP_BIN=${SKEP_BIN:-$E2E_TOP/build/release/bin}
 [ -x "$SKEP_BIN/containerd-shim-skep-v2" ] || die "no containerd-shim-skep-v2 in $SKEP_BIN: build first, or set SKEP_BIN"
 export SKEP_BIN
+# Clients of registries that somebody built there once: wkg (cargo install wkg --root that/tools, eight minutes on two cores).
+PATH=$PATH:${SKEP_CACHE:-$HOME/.cache/skep}/tools/bin
 
 # A scenario that dies still stops what it started.
 scenario_abort() {
