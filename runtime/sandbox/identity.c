@@ -73,7 +73,8 @@ int wall_identity(struct sandbox *sandbox, struct fault *why)
     if (options->keep_user || !sandbox_is_root()) {
         return WALL_MISSING;
     }
-    return become(options->uid != 0 ? options->uid : id, options->gid != 0 ? options->gid : id, why);
+    return become(options->uid != 0 ? options->uid : id,
+                  options->gid != 0 ? options->gid : id, why);
 }
 
 int wall_capabilities(struct sandbox *sandbox, struct fault *why)

@@ -36,7 +36,7 @@ struct sandbox_options {
     bool keep_user;        /* stay who we are (people running `skep run`); said in the words */
     uint32_t uid;          /* instead of the profile's */
     uint32_t gid;          /* instead of the profile's */
-    uint32_t fds_kept;     /* descriptors 0 to fds_kept - 1 stay, the others are closed; 0: all stay */
+    uint32_t fds_kept;     /* descriptors 0 to fds_kept - 1 stay, others are closed; 0: all stay */
     uint64_t memory_bytes; /* address space (RLIMIT_AS) */
     uint64_t cpu_seconds;  /* processor time (RLIMIT_CPU), then SIGKILL */
     uint64_t file_bytes;   /* largest file it can write (RLIMIT_FSIZE) */

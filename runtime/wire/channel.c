@@ -2,8 +2,8 @@
 /*
  * Packets go out at once while nothing waits; otherwise they queue and follow when the socket has
  * room. Failures while sending are told by the next turn of the loop, so that on_end never runs
- * inside channel_send(); a peer that is gone is told by receiving, after its last words. A round of receiving is bounded, so that a peer that talks without end
- * does not keep the loop.
+ * inside channel_send(); a peer that is gone is told by receiving, after its last words. A round
+ * of receiving is bounded, so that a peer that talks without end does not keep the loop.
  */
 #include "runtime/wire/channel.h"
 

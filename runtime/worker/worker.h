@@ -19,7 +19,7 @@ typedef int worker_ready_fn(void *owner, struct message_ready *ready, struct fau
 
 struct worker_plan {
     struct loop *loop; /* borrowed, must outlive the worker */
-    int socket;        /* SOCK_SEQPACKET to the supervisor; owned by worker_new(), also on failure */
+    int socket;        /* to the supervisor; owned by worker_new(), also on failure */
     worker_ready_fn *ready;
     void *owner; /* for ready */
 };

@@ -38,8 +38,10 @@ static void a_bind_becomes_a_folder_at_its_destination(void **state)
 static void the_last_word_on_writing_counts(void **state)
 {
     AUTO(grant_free) struct grant *grant = granted(
-        WITH_MOUNTS("{\"destination\":\"/a\",\"source\":\"/a\",\"options\":[\"bind\",\"ro\",\"rw\"]},"
-                    "{\"destination\":\"/b\",\"source\":\"/b\",\"options\":[\"bind\",\"rw\",\"ro\"]},"
+        WITH_MOUNTS("{\"destination\":\"/a\","
+                    "\"source\":\"/a\",\"options\":[\"bind\",\"ro\",\"rw\"]},"
+                    "{\"destination\":\"/b\","
+                    "\"source\":\"/b\",\"options\":[\"bind\",\"rw\",\"ro\"]},"
                     "{\"destination\":\"/c\",\"source\":\"/c\",\"options\":[\"bind\",\"rro\"]}"),
         &artifact);
 
@@ -52,8 +54,10 @@ static void the_last_word_on_writing_counts(void **state)
 static void a_single_file_is_marked(void **state)
 {
     AUTO(grant_free) struct grant *grant = granted(
-        WITH_MOUNTS("{\"destination\":\"/etc/app/a.conf\",\"type\":\"bind\",\"source\":\"/s/a.conf\"},"
-                    "{\"destination\":\"/etc/app/b.conf\",\"type\":\"bind\",\"source\":\"/s/b.conf\"}"),
+        WITH_MOUNTS("{\"destination\":\"/etc/app/a.conf\",\"type\":\"bind\","
+                    "\"source\":\"/s/a.conf\"},"
+                    "{\"destination\":\"/etc/app/b.conf\",\"type\":\"bind\","
+                    "\"source\":\"/s/b.conf\"}"),
         &with_files);
 
     (void)state;
@@ -65,7 +69,8 @@ static void a_single_file_is_marked(void **state)
 static void a_file_may_lie_in_a_folder(void **state)
 {
     AUTO(grant_free) struct grant *grant = granted(
-        WITH_MOUNTS("{\"destination\":\"/etc/app/a.conf\",\"type\":\"bind\",\"source\":\"/s/a.conf\"},"
+        WITH_MOUNTS("{\"destination\":\"/etc/app/a.conf\",\"type\":\"bind\","
+                    "\"source\":\"/s/a.conf\"},"
                     "{\"destination\":\"/etc/app\",\"type\":\"bind\",\"source\":\"/s\"}"),
         &with_files);
 
@@ -105,7 +110,8 @@ static void places_that_are_not_for_components_are_ignored_in_words(void **state
 {
     AUTO(grant_free) struct grant *grant = granted(
         WITH_MOUNTS("{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
-                    "{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"source\":\"cgroup\"},"
+                    "{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\","
+                    "\"source\":\"cgroup\"},"
                     "{\"destination\":\"/run\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"},"
                     "{\"destination\":\"/dev/shm\",\"type\":\"bind\",\"source\":\"/run/shm\"},"
                     "{\"destination\":\"/sys/x\",\"type\":\"bind\",\"source\":\"/x\"},"

@@ -223,8 +223,8 @@ static void an_argument_that_is_too_long_is_a_limit(void **state)
     }
     buf_print(&json, "\"]}}");
     assert_true(spec_parse((struct text){(const char *)json.data, json.length}, &spec, &why) < 0);
-    assert_string_equal(why.text,
-                        "config.json: process.args[0] has 131073 bytes; at most 131072 are accepted");
+    assert_string_equal(why.text, "config.json: process.args[0] has 131073 bytes; at most 131072 "
+                                  "are accepted");
 }
 
 static int64_t memory_limit(const char *number)
