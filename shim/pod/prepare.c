@@ -117,13 +117,24 @@ void prepare_cancel(struct prepare *prepare)
 
 /* ---- the image ---- */
 
+/* Of a tar image, which holds many files, the sentence names the one. */
+static void finish_by_name(own struct prepare *prepare, const struct fault *failed)
+{
+    struct fault why = *failed;
+
+    if (prepare->component >= 0) {
+        (void)fault_while(&why, "the component %s", prepare->guest->grant->args[0]);
+    }
+    prepare_finish(prepare, &why);
+}
+
 static void image_came(void *owner, struct image *image, const struct fault *failed)
 {
     struct prepare *prepare = owner;
 
     prepare->request = NULL;
     if (failed) {
-        prepare_finish(prepare, failed);
+        finish_by_name(prepare, failed);
         return;
     }
     (void)fd_close(prepare->image.wasm);
@@ -178,7 +189,11 @@ static void run_ready(void *owner, enum run_kind kind, const struct fault *faile
     }
     /* A library waits to be linked to others; nothing of it runs by itself. */
     guest->is_virtual = kind == RUN_LIBRARY;
-    prepare_finish(prepare, failed);
+    if (failed && failed != &why) {
+        finish_by_name(prepare, failed);
+    } else {
+        prepare_finish(prepare, failed);
+    }
 }
 
 void prepare_load(struct prepare *prepare)
