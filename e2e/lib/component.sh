@@ -26,18 +26,20 @@ publish() {
     if [ ! -e "$E2E_DIR/pulled-$1-$format" ]; then
         mkdir -p "$E2E_DIR/guests"
         cp "$(guest "$1")" "$file" # a name that a user would give it
-        skep push --format "$format" "$file" "$ref" >&2
+        quietly skep push --format "$format" "$file" "$ref"
         pull "$ref" >&2
         touch "$E2E_DIR/pulled-$1-$format"
     fi
     echo "$ref"
 }
 
-# pull REF: quiet unless it fails (ctr warns of layers that are no file systems)
-pull() {
+# quietly COMMAND...: what it says is shown only if it fails (ctr warns of layers that are no file systems)
+quietly() {
     local said
-    said=$(run_ctr image pull --plain-http "$1" 2>&1) || { printf '%s\n' "$said" >&2; return 1; }
+    said=$("$@" 2>&1) || { printf '%s\n' "$said" >&2; return 1; }
 }
+
+pull() { quietly run_ctr image pull --plain-http "$1"; }
 
 # program REF: the path that the image starts; ctr's arguments replace the entrypoint, so they must begin by it
 program() {
