@@ -164,7 +164,7 @@ static void message_set_task(struct message *message, uint64_t id)
         message->update.task = id;
         break;
     default:
-        assert(!"a message about a task");
+        assert(false); /* only messages about a task come here */
     }
 }
 
