@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -84,11 +85,20 @@ static void a_domain_has_one_worker(void **state)
     assert_int_not_equal(worker_of("two"), one);
 }
 
+/* Connects to a port of the loopback here. Return: 0 or errno. */
+static int connect_here(uint16_t port)
+{
+    AUTO(fd_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    return connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? errno : 0;
+}
+
 static void a_server_gets_a_listener(void **state)
 {
     struct track track = {0};
-    AUTO(fd_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
     (void)state;
     track.grant.network = GRANT_NETWORK_NODE;
@@ -97,8 +107,7 @@ static void a_server_gets_a_listener(void **state)
     assert_int_equal(track.kind, RUN_SERVER);
     assert_true(run_port(track.run) > 0);
     until(&track.started);
-    to.sin_port = htons(run_port(track.run));
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    assert_int_equal(connect_here(run_port(track.run)), 0);
     until(&track.ended);
     assert_int_equal(track.end.code, 0);
     track_free(&track);
@@ -115,6 +124,35 @@ static void a_server_without_a_network_is_refused(void **state)
     assert_string_equal(track.failed.text, "it is a server, and its network is \"none\": there is "
                                            "nowhere to listen");
     track_free(&track);
+}
+
+static void a_namespace_of_its_own_is_made_and_goes_with_the_run(void **state)
+{
+    struct track track = {0};
+    struct track warm = {0};
+    size_t before;
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    warm.grant.network = GRANT_NETWORK_NODE;
+    track_new(&warm, "one", "server", "server", "wait");
+    until(&warm.ready);
+    before = open_descriptors();
+    track.grant.network = GRANT_NETWORK_POD;
+    track.grant.port = 18080;
+    track_new(&track, "one", "server", "server", "wait");
+    track_start(&track);
+    until(&track.started);
+    assert_string_equal(track.failed.text, "");
+    assert_int_equal(run_port(track.run), 18080);
+    assert_int_equal(connect_here(18080), ECONNREFUSED); /* it listens elsewhere */
+    run_kill(track.run);
+    until(&track.ended);
+    track_free(&track);
+    assert_int_equal(open_descriptors(), before);
+    track_free(&warm);
 }
 
 static void a_mount_that_cannot_be_read_is_named(void **state)
@@ -280,6 +318,7 @@ int main(void)
         CASE(a_domain_has_one_worker),
         CASE(a_server_gets_a_listener),
         CASE(a_server_without_a_network_is_refused),
+        CASE(a_namespace_of_its_own_is_made_and_goes_with_the_run),
         CASE(a_mount_that_cannot_be_read_is_named),
         CASE(kill_and_drain_end_a_run),
         CASE(what_is_asked_before_the_worker_knows_is_not_lost),
