@@ -82,6 +82,11 @@ static void supervisor_destroy(struct supervisor *supervisor)
     free(supervisor);
 }
 
+struct idmaps *supervisor_idmaps(const struct supervisor *supervisor)
+{
+    return supervisor->idmaps;
+}
+
 struct supervisor *supervisor_free(own struct supervisor *supervisor)
 {
     if (!supervisor) {

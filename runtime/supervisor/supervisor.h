@@ -13,6 +13,7 @@
 #include "base/attr.h"
 
 struct fault;
+struct idmaps;
 struct loop;
 struct supervisor;
 
@@ -39,6 +40,9 @@ struct supervisor_options {
  */
 int supervisor_new(struct loop *loop, const struct supervisor_options *options,
                    own struct supervisor **ret, struct fault *why) MUST_USE;
+
+/* The maps between owners on disk and the workers' user; borrowed. Thread: any. */
+struct idmaps *supervisor_idmaps(const struct supervisor *supervisor);
 
 /* Ends all workers; every run must be freed before. Not from inside a callback of this room.
  * What still runs on other threads comes back through the loop. NULL in, NULL out. */

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "runtime/grant/decide.h"
 #include "runtime/spec/spec.h"
+#include "runtime/supervisor/supervisor.h"
 #include "shim/control.h"
 #include "shim/pod/bundle.h"
 #include "shim/pod/pods.h"
@@ -46,10 +47,12 @@ static int open_rootfs(struct prepare *prepare, struct fault *why)
 {
     struct container *container = prepare->container;
     const struct spec_process *process = &prepare->spec->process;
+    const struct rootfs_owner owner = {supervisor_idmaps(prepare->tools->supervisor),
+                                       process->uid};
 
     container->rootfs = bundle_rootfs(container->bundle, prepare->spec);
     if (prepare->mounts.count > 0) {
-        TRY(rootfs_mount_all(container->bundle, &prepare->mounts, why));
+        TRY(rootfs_mount_all(container->bundle, &prepare->mounts, &owner, why));
         container->rootfs_mounted = true;
     }
     if (process->args.count == 0) {

@@ -14,11 +14,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/text.h"
+#include "runtime/broker/idmap.h"
+#include "runtime/broker/overlay.h"
 
 enum { DATA_MAX = 4095, LONG_DATA_MAX = 256 * 1024, UNMOUNTS_MAX = 2 * ROOTFS_MOUNTS_MAX };
 
@@ -185,6 +189,31 @@ static int mount_shortened(const struct rootfs_mount *row, const char *target,
     return chdir("/") < 0 ? -errno : done;
 }
 
+/* Return: 0 or negative errno: it is to be mounted as it is. */
+static int mount_mapped(const char *bundle, const char *target, const struct rootfs_owner *owner,
+                        const struct rootfs_flags *how)
+{
+    AUTO(fd_close) int owners = -1;
+    char place[PATH_MAX];
+    uint32_t user = owner->user > 0 && owner->user < UINT32_MAX ? (uint32_t)owner->user : 0;
+    struct overlay_plan plan = {
+        .target = target, .data = how->data, .flags = how->set, .place = place};
+    struct fault why = {0};
+    int done;
+
+    (void)snprintf(place, sizeof(place), "%s/layers", bundle);
+    if (!owner->maps || idmaps_open(owner->maps, user, user, &owners, &why) < 0) {
+        return -EINVAL;
+    }
+    if (mkdir(place, 0700) < 0) {
+        return -errno;
+    }
+    plan.owners = owners;
+    done = overlay_mount(&plan);
+    (void)rmdir(place);
+    return done;
+}
+
 /* Return: 0 or negative errno. */
 static int mount_one(const struct rootfs_mount *row, const char *target,
                      const struct rootfs_flags *how)
@@ -212,7 +241,8 @@ static int mount_one(const struct rootfs_mount *row, const char *target,
     return 0;
 }
 
-int rootfs_mount_all(const char *bundle, const struct rootfs_mounts *mounts, struct fault *why)
+int rootfs_mount_all(const char *bundle, const struct rootfs_mounts *mounts,
+                     const struct rootfs_owner *owner, struct fault *why)
 {
     char target[PATH_MAX];
 
@@ -229,7 +259,11 @@ int rootfs_mount_all(const char *bundle, const struct rootfs_mounts *mounts, str
             return fault(why, FAULT_INVALID, "rootfs mount %zu has no usable target", i);
         }
         rootfs_read_options(row->options, row->options_count, &how);
-        done = mount_one(row, target, &how);
+        done = strcmp(row->type, "overlay") == 0 ? mount_mapped(bundle, target, owner, &how)
+                                                 : -EINVAL;
+        if (done < 0) {
+            done = mount_one(row, target, &how);
+        }
         free(how.data);
         if (done < 0) {
             rootfs_unmount(bundle);

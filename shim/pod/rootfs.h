@@ -11,10 +11,18 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 
 struct fault;
+struct idmaps;
+
+/* Who shall own in it what the container's user owns on disk: the workers' user. */
+struct rootfs_owner {
+    struct idmaps *maps; /* NULL: owners stay as they are */
+    int64_t user;        /* of the container */
+};
 
 enum { ROOTFS_MOUNTS_MAX = 64, ROOTFS_OPTIONS_MAX = 1024 };
 
@@ -64,12 +72,13 @@ void rootfs_shorten(const char *data, own char **ret_dir, own char **ret_data);
  * rootfs_mount_all() - mount at BUNDLE/rootfs
  * @bundle: absolute path of the bundle
  * @mounts: in order
+ * @owner:  who owns it; where the kernel cannot map owners, they stay as they are
  * @why:    naming the mount; nothing stays mounted
  *
  * Return: 0 or negative.
  */
 int rootfs_mount_all(const char *bundle, const struct rootfs_mounts *mounts,
-                     struct fault *why) MUST_USE;
+                     const struct rootfs_owner *owner, struct fault *why) MUST_USE;
 
 /* Detaches everything that is mounted at BUNDLE/rootfs; no failure that anybody could act upon. */
 void rootfs_unmount(const char *bundle);
