@@ -11,9 +11,9 @@
 use crate::component::Program;
 use crate::fault::Ending;
 use crate::guest::{self, Guest};
-use crate::request::{Refusal, Reply};
+use crate::request::Reply;
 use crate::server::Server;
-use http::Request;
+use http::{Request, Response};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -44,8 +44,19 @@ pub async fn run(
 ) -> Result<(), Start> {
     let (mut store, instance) = instantiate(&server).await?;
     let called = match &server.task.component.program {
-        Program::Server2(at) => handle2(at, &mut store, &instance, request, reply).await,
-        Program::Server3(at) => handle3(at, &mut store, &instance, request, reply).await,
+        Program::Server2(at) => {
+            let given_up = server.clone();
+            let answer = move |answer: Result<_, _>| {
+                reply.send(answer.map_err(|code| given_up.gave_up(&code)));
+            };
+            handle2(at, &mut store, &instance, request, answer).await
+        }
+        Program::Server3(at) => {
+            let answer = |answer: Result<_, _>| {
+                reply.send(answer.map_err(|code| server.gave_up(&code)));
+            };
+            handle3(at, &mut store, &instance, request, answer).await
+        }
         _ => Err(wasmtime::format_err!("it is not a server")),
     };
     let refusal = store.data().meter.refusal();
@@ -91,15 +102,15 @@ async fn handle2(
     store: &mut Store<Guest>,
     instance: &Instance,
     request: Request<WasiBody>,
-    reply: Reply,
+    answer: impl FnOnce(Result<Response<WasiBody>, http2::http::types::ErrorCode>)
+    + Send
+    + Sync
+    + 'static,
 ) -> wasmtime::Result<()> {
     let proxy = at.load(&mut *store, instance)?;
     let mut http = store.data_mut().http();
     let request = http.new_incoming_request(http2::http::types::Scheme::Http, request)?;
-    let out = http.new_response_outparam_from_callback(move |answer| {
-        // An error instead of a response is the component's way of giving up.
-        reply.send(answer.map_err(|_| Refusal::Failed));
-    })?;
+    let out = http.new_response_outparam_from_callback(answer)?;
     proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
 }
 
@@ -110,7 +121,7 @@ async fn handle3(
     store: &mut Store<Guest>,
     instance: &Instance,
     request: Request<WasiBody>,
-    reply: Reply,
+    answer: impl FnOnce(Result<Response<WasiBody>, http3::http::types::ErrorCode>),
 ) -> wasmtime::Result<()> {
     let service = at.load(&mut *store, instance)?;
     let handle = async |store: &Accessor<Guest>| {
@@ -120,12 +131,9 @@ async fn handle3(
         });
         match service.handle(store, request).await? {
             Ok(response) => {
-                let response = store.with(|store| response.into_http(store, sent))?;
-                reply.send(Ok(response));
+                answer(Ok(store.with(|store| response.into_http(store, sent))?));
             }
-            Err(_) => {
-                reply.send(Err(Refusal::Failed));
-            }
+            Err(code) => answer(Err(code)),
         }
         // The body is written by what the guest left running.
         poll_fn(|cx| store.poll_no_interesting_tasks(cx)).await;

@@ -127,6 +127,12 @@ impl Server {
         self.complaints.say(&self.grant.error, text);
     }
 
+    /// An error code in place of a response is a component's way of giving up.
+    pub fn gave_up(&self, code: &impl std::fmt::Debug) -> Refusal {
+        self.complain(&format!("a request failed: the component answered with {code:?}"));
+        Refusal::Failed
+    }
+
     /// Counts and logs an instance that did not come back well.
     fn ended(&self, ending: &Ending) -> Refusal {
         let what = match ending.how {

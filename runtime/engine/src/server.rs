@@ -20,6 +20,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,8 +67,7 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) -> Infallible {
         let Some(pass) = server.task.connections.enter(FOREVER).await else { continue };
         match listener.accept().await {
             Ok((stream, _)) => {
-                // Answers are written whole; waiting to fill packets only delays them.
-                let _ = stream.set_nodelay(true);
+                prepare(&stream, server.task.limits().request_time);
                 server.crew.spawn(connection(server.clone(), stream, pass));
             }
             Err(error) if is_the_peers(&error) => {}
@@ -77,6 +77,24 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) -> Infallible {
                 tokio::time::sleep(REST).await;
             }
         }
+    }
+}
+
+/// Answers are written whole, so waiting to fill packets only delays them. A peer that takes
+/// nothing of its answer for as long as a request may last is gone.
+fn prepare(stream: &TcpStream, patience: Duration) {
+    let _ = stream.set_nodelay(true);
+    let ms = libc::c_int::try_from(patience.as_millis()).unwrap_or(libc::c_int::MAX);
+    let length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: an integer on the stack and its size. Without it the connection works as well.
+    unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_USER_TIMEOUT,
+            (&raw const ms).cast(),
+            length,
+        );
     }
 }
 

@@ -19,7 +19,7 @@ pub const CHUNK: usize = 16 << 10;
 
 /// Bytes kept for all streams of one descriptor together; streams that are given room at
 /// the same moment can add up, a guest that makes thousands of them cannot.
-const KEPT_MAX: usize = 64 * CHUNK;
+const KEPT_MAX: usize = 256 * CHUNK;
 
 /// The descriptor's number for the event loop; closing it is the handle's.
 struct Number(RawFd);

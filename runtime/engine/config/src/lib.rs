@@ -82,7 +82,8 @@ impl Pool {
             .max_memories_per_component(32)
             .max_tables_per_component(64)
             .max_tables_per_module(4)
-            .table_elements(20_000)
+            // Of the tables that interpreters for Python and JavaScript bring, with room.
+            .table_elements(100_000)
             .max_memory_size(MEMORY_RESERVATION as usize)
             .max_unused_warm_slots(Self::WARM_SLOTS.min(self.instances))
             .decommit_batch_size(1)
