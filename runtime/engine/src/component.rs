@@ -9,9 +9,9 @@ use crate::guest::Guest;
 use crate::why::{Kind, Result, Why};
 use skep_engine_config::offers;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{FromRawFd, RawFd};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use wasmtime::component::{self, InstancePre};
 use wasmtime_wasi::p2::bindings as p2;
@@ -93,27 +93,29 @@ impl Program {
 /// # Safety
 /// As for [`Component::load`].
 unsafe fn map(engine: &Engine, fd: RawFd) -> Result<component::Component> {
+    let failed = |error| Why::system(&format!("read descriptor {fd}"), error);
+    // SAFETY: borrowed for this function, never closed here.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
+    let about = file.metadata().map_err(failed)?;
+    if !about.is_file() {
+        return Err(Why::invalid(format_args!("descriptor {fd} is not a file")));
+    }
     let path = format!("/proc/self/fd/{fd}");
-    let refused = |error: wasmtime::Error| {
-        Why::new(Kind::Refused, format!("not made for this engine: {:#}", error))
-    };
-    if std::fs::exists(&path).unwrap_or(false) {
+    let loaded = if File::open(&path).is_ok() {
         // Mapped from the file, so that its pages are shared and loaded as needed.
         // SAFETY: the caller's promise.
-        return unsafe { component::Component::deserialize_file(&engine.wasm, path) }
-            .map_err(refused);
-    }
-    // SAFETY: borrowed for this function, never closed here.
-    let mut file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
-    let mut bytes = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(|error| {
-        match error.kind() {
-            ErrorKind::Other => Why::invalid(format_args!("descriptor {fd} is not a file")),
-            _ => Why::system(&format!("read descriptor {}", file.as_raw_fd()), error),
-        }
-    })?;
-    // SAFETY: the caller's promise.
-    unsafe { component::Component::deserialize(&engine.wasm, bytes) }.map_err(refused)
+        unsafe { component::Component::deserialize_file(&engine.wasm, &path) }
+    } else {
+        // Without /proc, or where only the descriptor gives access to the file.
+        let mut bytes = vec![0; usize::try_from(about.len()).unwrap_or(0)];
+        file.read_exact_at(&mut bytes, 0).map_err(failed)?;
+        // SAFETY: the caller's promise.
+        unsafe { component::Component::deserialize(&engine.wasm, bytes) }
+    };
+    loaded.map_err(|error| {
+        let text = format!("not made for this engine: {error:#}").replace(&path, "it");
+        Why::new(Kind::Refused, text)
+    })
 }
 
 fn unresolved(engine: &Engine, component: &component::Component, error: &wasmtime::Error) -> Why {

@@ -55,6 +55,22 @@ static void an_import_that_nobody_offers_is_named(void **state)
     assert_non_null(strstr(why.text, "acme:vault/store@1.0.0"));
 }
 
+static void a_descriptor_that_is_no_file_is_said_to_be_unreadable(void **state)
+{
+    struct engine_component_info info;
+    struct engine_why why = {0};
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(load(1 << 20, &info, &why), -1);
+    assert_int_equal(why.kind, ENGINE_SYSTEM);
+    assert_non_null(strstr(why.text, "descriptor 1048576"));
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    (void)close(ends[1]);
+    assert_int_equal(load(ends[0], &info, &why), -1);
+    assert_int_equal(why.kind, ENGINE_INVALID);
+}
+
 static void what_the_compiler_did_not_make_is_refused(void **state)
 {
     static const char *const contents[] = {"", "\0asm\x0d\0\1\0", "\x7f" "ELF and so on"};
@@ -274,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_component_tells_what_it_is),
         cmocka_unit_test(an_import_that_nobody_offers_is_named),
+        cmocka_unit_test(a_descriptor_that_is_no_file_is_said_to_be_unreadable),
         cmocka_unit_test(what_the_compiler_did_not_make_is_refused),
         cmocka_unit_test(texts_of_a_grant_are_checked),
         cmocka_unit_test(a_text_beyond_its_limit_is_refused),
