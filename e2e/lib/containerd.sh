@@ -32,9 +32,24 @@ disabled_plugins = [$off]
   path = "$E2E_DIR/opt"
 [plugins."io.containerd.grpc.v1.cri"]
   restrict_oom_score_adj = true
+  sandbox_image = "${E2E_REGISTRY:-none}/busybox:1"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "$E2E_DIR/cni"
+TOML
+    [ -z "${E2E_CRI:-}" ] || cri_config
+}
+
+# cri_config: our handler beside runc's, a pause that nobody runs, and a network of point-to-point links
+cri_config() {
+    mkdir -p "$E2E_DIR/cni"
+    jq -n --arg dir "$E2E_DIR/ipam" '{cniVersion: "0.4.0", name: "e2e", plugins: [{type: "ptp",
+        ipam: {type: "host-local", subnet: "10.213.0.0/24", dataDir: $dir}}]}' >"$E2E_DIR/cni/10-e2e.conflist"
+    cat <<TOML
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.skep]
+  runtime_type = "io.containerd.skep.v2"
 TOML
 }
 
