@@ -653,6 +653,52 @@ static void a_connection_takes_its_waits_with_it_and_leaves_the_task(void **stat
     assert_int_equal(wait_status(&ask), 0);
 }
 
+static void the_last_words_reach_stderr_and_the_termination_message(void **state)
+{
+    struct world *world = *state;
+    Task__CreateTaskRequest create = TASK__CREATE_TASK_REQUEST__INIT;
+    struct ask ask;
+    char bundle[128];
+    char log[128];
+    char url[140];
+    char json[640];
+    char held[128] = "";
+    FILE *file = NULL;
+
+    (void)snprintf(log, sizeof(log), "%s/message", world->folder);
+    (void)snprintf(url, sizeof(url), "file://%s/stderr", world->folder);
+    file = fopen(log, "w");
+    assert_non_null(file);
+    (void)fclose(file);
+    (void)snprintf(json, sizeof(json),
+                   "{\"process\":{\"args\":[\"x\"],\"cwd\":\"/\"},\"root\":{\"path\":\"rootfs\"},"
+                   "\"mounts\":[{\"destination\":\"/dev/termination-log\",\"type\":\"bind\","
+                   "\"source\":\"%s\",\"options\":[\"rbind\",\"rw\"]}]}",
+                   log);
+    bundle_write(world, "one", json);
+    (void)snprintf(bundle, sizeof(bundle), "%s/one", world->folder);
+    create.id = TEXT("one");
+    create.bundle = bundle;
+    create.stderr = url;
+    ask_begin(world, &ask, "Create", &create.base);
+    ask_await(&ask);
+    assert_false(ask.refused);
+    start_ok(world, "one", "");
+    wait_begin(world, &ask, "one", "");
+    fake_run_exit(fake_run_at(0), RUN_LOST, 255, "its worker was killed by signal 9");
+    assert_int_equal(wait_status(&ask), 255);
+    file = fopen(log, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(held, sizeof(held), file));
+    (void)fclose(file);
+    assert_string_equal(held, "lost: its worker was killed by signal 9");
+    file = fopen(url + strlen("file://"), "r");
+    assert_non_null(file);
+    assert_non_null(fgets(held, sizeof(held), file));
+    (void)fclose(file);
+    assert_string_equal(held, "skep: lost: its worker was killed by signal 9\n");
+}
+
 static void removed(void *owner, const struct service_removed *how)
 {
     *(struct service_removed *)owner = *how;
@@ -718,6 +764,7 @@ int main(void)
         TEST(a_checkpoint_is_refused_but_not_as_unimplemented),
         TEST(hundreds_of_waits_are_answered_and_forgotten_with_their_connection),
         TEST(a_connection_takes_its_waits_with_it_and_leaves_the_task),
+        TEST(the_last_words_reach_stderr_and_the_termination_message),
         TEST(removal_by_force_ends_what_runs_and_knows_nothing_of_others),
     };
 
