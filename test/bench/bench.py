@@ -4,6 +4,7 @@ two alternate, so that what else the machine does hits both."""
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from archive import image_archive  # noqa: E402
-from containerd import BUILD, Node, guest, spec  # noqa: E402
+from containerd import BUILD, Node, daemons, guest, spec  # noqa: E402
 from plot import distribution  # noqa: E402
 
 BUSYBOX = "/bin/busybox"
@@ -85,15 +86,25 @@ def whole_commands(folder, rounds):
                     result[name].append(took)
         return result
     finally:
-        subprocess.run(["pkill", "-KILL", "-f", f"skepd --state {folder}/s"], check=False)
+        for pid in daemons(folder / "s"):
+            os.kill(pid, signal.SIGTERM)  # nothing lives in it any more
         containerd.close()
 
 
 def native_spec():
-    made = spec(["/bin/true"], namespaces=("pid", "ipc", "uts", "mount", "network"))
+    """What runc needs beyond a component: a /dev to fill, and capabilities that fit together."""
+    made = spec(["/bin/true"], namespaces=("pid", "ipc", "uts", "mount", "network"),
+                mounts=[{"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]}])
+    made["process"]["capabilities"]["permitted"] = made["process"]["capabilities"]["effective"]
     made["linux"]["cgroupsPath"] = "/skep-bench/x"
     made["root"]["readonly"] = True
     return made
+
+
+def log_reader(task):
+    """containerd reads every bundle's log; runc's shim ends without."""
+    os.mkfifo(task.bundle / "log")
+    return os.open(task.bundle / "log", os.O_RDWR | os.O_NONBLOCK)
 
 
 def lives(folder, rounds):
@@ -116,10 +127,12 @@ def lives(folder, rounds):
                 node.launcher = runc if native else skep
                 task = node.task(None if native else "silent", config=native_spec() if native else None)
                 mount = {"type": "bind", "source": str(folder / "rootfs"), "options": ["rbind", "ro"]}
+                log = log_reader(task)
                 begin = timed(task.start_shim)
                 life = timed(lambda: (task.create(rootfs=[mount] if native else []), task.start()))  # noqa: B023
                 task.wait()
                 task.finish()
+                os.close(log)
                 if index >= 3:
                     result[name]["start"].append(begin)
                     result[name]["Create + Start"].append(life)

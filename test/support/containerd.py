@@ -35,6 +35,19 @@ def guest(name):
     raise FileNotFoundError(f"test/guests/prebuilt/{name}.wasm")
 
 
+def daemons(state):
+    """The pids of the skepd whose state is below a folder."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+        except OSError:
+            continue
+        if words.startswith(b"skepd\0") and f"{state}/".encode() in words:
+            found.append(int(entry.name))
+    return found
+
+
 class Store:
     """containerd's gRPC services that skep-images asks."""
 
@@ -319,17 +332,7 @@ class Node:
         return found
 
     def _daemons(self):
-        if not self.state.exists():
-            return []
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            try:
-                words = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-            except OSError:
-                continue
-            if words.startswith(b"skepd\0") and str(self.state).encode() in words:
-                found.append(int(entry.name))
-        return found
+        return daemons(self.state)
 
     def close(self):
         for task in list(self.tasks):
