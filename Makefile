@@ -24,8 +24,8 @@ debug: ## the same without optimisation, into build/debug
 asan: ## build the C rooms with address and undefined-behaviour sanitizers and run their tests
 	@tools/setup && cmake --preset asan > /dev/null && cmake --build --preset asan -j $(JOBS) && ctest --test-dir build/asan -L 'unit|fuzz' --output-on-failure
 
-tsan: ## build the C rooms with the thread sanitizer and run the threaded tests
-	@tools/setup && cmake --preset tsan > /dev/null && cmake --build --preset tsan -j $(JOBS) && ctest --test-dir build/tsan -L tsan --output-on-failure
+tsan: ## build the C rooms with the thread sanitizer and run their tests
+	@tools/setup && cmake --preset tsan > /dev/null && cmake --build --preset tsan -j $(JOBS) && ctest --test-dir build/tsan -L unit --output-on-failure
 
 fuzz: ## ten minutes of fuzzing for each reader of foreign bytes (SECONDS=600)
 	@tools/setup test && tools/fuzz $(or $(SECONDS),600)
