@@ -10,14 +10,17 @@
  * The description is one JSON object:
  *     v           1
  *     kind        "command", "server" or "library": by what the component exports
- *     wasi        "0.2" or "0.3": which WASI that export belongs to; of a library what it touches
- *     imports     names of all imports: "wasi:cli/exit@0.2.12"
+ *     wasi        "0.1", "0.2" or "0.3": which WASI that export belongs to; of a library what it
+ *                 touches
+ *     imports     names of all imports: "wasi:cli/exit@0.2.12", or of a core module
+ *                 "wasi_snapshot_preview1.fd_write"
  *     exports     names of all exports
  *     unknown     imports that somebody has to implement and the host does not
  *     hints       a sentence for each unknown, in the same order, with the version wanted and the
  *                 versions that the host has
- *     adapted     "none"; "p1": was a core module; "readapted": was a component made from a core
- *                 module, whose exit codes its adapter had lost
+ *     adapted     "none"; "p1": was a core module (of preview 1, and the code is a module's; or
+ *                 with component types, and was made a component); "readapted": was a component
+ *                 that is such a module behind the stock adapter, and the code is the module's
  *     wasm_bytes  bytes that came in
  *     code_bytes  bytes that go out
  * Imports that are unknown are no failure: a composition may still bind them.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine: components in, endings out. The only door to Wasmtime.
+ * The engine: components and core modules in, endings out. The only door to Wasmtime.
  *
  * Belongs here: loading precompiled components, running them as tasks within a
  * grant, interrupting them, and saying how they ended.
@@ -68,18 +68,18 @@ struct engine *engine_free(own struct engine *engine);
 uint32_t engine_instances(const struct engine *engine);
 
 enum engine_kind {
-    ENGINE_COMMAND, /* exports wasi:cli/run */
+    ENGINE_COMMAND, /* exports wasi:cli/run; or _start, as a core module of WASI preview 1 */
     ENGINE_SERVER,  /* exports wasi:http/incoming-handler (0.2) or wasi:http/handler (0.3) */
     ENGINE_LIBRARY, /* exports only other things; cannot be a task */
 };
 
 struct engine_component_info {
     enum engine_kind kind;
-    uint32_t wasi_minor; /* 2 or 3: which WASI the export above belongs to; 0 for a library */
+    uint32_t wasi_minor; /* 1 (preview 1), 2 or 3: whose WASI that export is; 0 for a library */
 };
 
 /**
- * engine_component_load() - map a precompiled component and resolve its imports
+ * engine_component_load() - map a precompiled component or core module, resolve its imports
  * @cwasm:         a file made by skep-compiler; its bytes are trusted as code, so the
  *                 caller has checked its digest. Borrowed for the call; the file must
  *                 never change afterwards

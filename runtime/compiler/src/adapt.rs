@@ -1,86 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Core modules become components.
+//! Core modules that carry component types become components.
 //!
 //! Belongs here: which modules can, with which adapter, and words for those that cannot.
-//! Does not belong here: exit codes (exit), components that were adapted before (readapt).
+//! Does not belong here: exit codes (exit), modules that stay modules (plain).
 
 use crate::exit::keep_code;
-use crate::module::{self, Module, P1, plain_name};
+use crate::module::{Module, P1};
 use crate::refusal::{Refusal, Result, refuse};
 use std::borrow::Cow;
 use wasi_preview1_component_adapter_provider as provider;
-use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-/// A command of preview 1, or a module that carries component types, as a component.
-pub fn adapt(bytes: &[u8]) -> Result<Vec<u8>> {
-    let module = module::read(bytes)?;
+/// A module that carries component types, or says why one without them is nothing to run.
+pub fn adapt(bytes: &[u8], module: &Module) -> Result<Vec<u8>> {
     if module.shared_library {
         refuse!("the core module is a shared library (dylink.0): a part of a program, not one");
     }
-    match (module.start, module.typed) {
-        (true, false) => {
-            check_imports(&module)?;
-            encode(bytes, Some(provider::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER))
-        }
-        (true, true) => encode(bytes, Some(provider::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER)),
-        (false, true) if module.imports_p1() => {
-            encode(bytes, Some(provider::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER))
-        }
-        (false, true) => encode(bytes, None),
-        (false, false) if module.initialize => refuse!(
-            "the core module is a reactor without component types, so nothing says what it exports; build it as a component or embed its WIT world"
-        ),
-        (false, false) => refuse!(
-            "the core module has neither a _start function nor component types: it is no command of WASI preview 1"
-        ),
+    if !module.typed {
+        return Err(untyped(module));
     }
-}
-
-/// Every import must be a function that the adapter implements.
-fn check_imports(module: &Module) -> Result<()> {
-    if module.imports.iter().any(|(from, _)| from == "wasi_unstable") {
-        refuse!(
-            "the core module was built for wasi_unstable, which came before WASI preview 1; build it with a newer toolchain"
-        );
-    }
-    let foreign = module.foreign();
-    if !foreign.is_empty() {
-        refuse!(
-            "the core module imports {}, which WASI preview 1 does not have",
-            foreign.join(", ")
-        );
-    }
-    let offered = adapter_exports()?;
-    for (_, name) in &module.imports {
-        if !offered.contains(&plain_name(name)) {
-            refuse!("the core module imports {P1}.{name}, which WASI preview 1 does not have");
-        }
-    }
-    Ok(())
-}
-
-fn adapter_exports() -> Result<Vec<&'static str>> {
-    let mut names = Vec::new();
-    for payload in Parser::new(0).parse_all(provider::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER) {
-        if let Payload::ExportSection(section) = payload? {
-            for export in section {
-                names.push(export?.name);
-            }
-        }
-    }
-    Ok(names)
-}
-
-/// Runs wit-component, with exit codes kept wherever there is an adapter to lose them.
-fn encode(bytes: &[u8], adapter: Option<&[u8]>) -> Result<Vec<u8>> {
+    let adapter = match (module.start, module.imports_p1()) {
+        (true, _) => Some(provider::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER),
+        (false, true) => Some(provider::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
+        (false, false) => None,
+    };
     let bytes = match adapter {
         Some(_) => keep_code(bytes)?.map_or(Cow::Borrowed(bytes), Cow::Owned),
         None => Cow::Borrowed(bytes),
     };
+    encode(&bytes, adapter)
+}
+
+/// What the stock tools make of a plain command.
+pub fn stock(bytes: &[u8]) -> Result<Vec<u8>> {
+    encode(bytes, Some(provider::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER))
+}
+
+fn untyped(module: &Module) -> Refusal {
+    Refusal::new(if module.initialize {
+        "the core module is a reactor without component types, so nothing says what it exports; build it as a component or embed its WIT world"
+    } else {
+        "the core module has neither a _start function nor component types: it is no command of WASI preview 1"
+    })
+}
+
+fn encode(bytes: &[u8], adapter: Option<&[u8]>) -> Result<Vec<u8>> {
     let encode = || {
         let mut encoder = ComponentEncoder::default();
-        encoder.module(&bytes)?;
+        encoder.module(bytes)?;
         if let Some(adapter) = adapter {
             encoder.adapter(P1, adapter)?;
         }
@@ -94,14 +61,19 @@ fn encode(bytes: &[u8], adapter: Option<&[u8]>) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::module::read;
     use crate::survey::survey;
 
     fn module(wat: &str) -> Vec<u8> {
         wat::parse_str(wat).unwrap()
     }
 
+    fn adapted(bytes: &[u8]) -> Result<Vec<u8>> {
+        adapt(bytes, &read(bytes).unwrap())
+    }
+
     fn said(wat: &str) -> String {
-        adapt(&module(wat)).expect_err("must be refused").text().to_string()
+        adapted(&module(wat)).expect_err("must be refused").text().to_string()
     }
 
     /// A module with component types for a world.
@@ -130,25 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn a_command_of_preview_1_becomes_a_command_that_keeps_its_code() {
-        let bytes = module(&format!(
-            r#"(module {EXITS} (func (export "_start") (call $exit (i32.const 7))))"#
-        ));
-        let component = adapt(&bytes).unwrap();
-        let (imports, exports) = names(&component);
-        assert_eq!(exports, ["wasi:cli/run@0.2.12"]);
-        assert!(imports.contains(&crate::exit::EXIT.to_string()), "{imports:?}");
-        let text = String::from_utf8_lossy(&component);
-        assert!(text.contains("exit-with-code"));
-    }
-
-    #[test]
-    fn a_command_that_imports_an_interface_keeps_it_as_an_import() {
+    fn a_command_that_imports_an_interface_keeps_it_and_its_code() {
         let wat = format!(
             r#"(module (import "acme:vault/store@1.0.0" "get" (func (result i32))) {EXITS}
-                (func (export "_start")))"#
+                (func (export "_start") (call $exit (i32.const 7))))"#
         );
-        let (imports, exports) = names(&adapt(&typed(&wat, WIT, "app")).unwrap());
+        let component = adapted(&typed(&wat, WIT, "app")).unwrap();
+        assert!(String::from_utf8_lossy(&component).contains("exit-with-code"));
+        let (imports, exports) = names(&component);
         assert!(imports.contains(&"acme:vault/store@1.0.0".to_string()), "{imports:?}");
         assert_eq!(exports, ["wasi:cli/run@0.2.12"]);
     }
@@ -159,7 +120,7 @@ mod tests {
             r#"(module {EXITS} (func (export "_initialize"))
                 (func (export "acme:vault/store@1.0.0#get") (result i32) i32.const 1))"#
         );
-        let (imports, exports) = names(&adapt(&typed(&wat, WIT, "vault")).unwrap());
+        let (imports, exports) = names(&adapted(&typed(&wat, WIT, "vault")).unwrap());
         assert_eq!(exports, ["acme:vault/store@1.0.0"]);
         assert!(imports.contains(&crate::exit::EXIT.to_string()), "{imports:?}");
     }
@@ -168,7 +129,7 @@ mod tests {
     fn a_module_with_component_types_alone_needs_no_adapter() {
         let wat = r#"(module (memory (export "memory") 1)
             (func (export "acme:vault/store@1.0.0#get") (result i32) i32.const 1))"#;
-        let (imports, exports) = names(&adapt(&typed(wat, WIT, "vault")).unwrap());
+        let (imports, exports) = names(&adapted(&typed(wat, WIT, "vault")).unwrap());
         assert_eq!(exports, ["acme:vault/store@1.0.0"]);
         assert!(imports.is_empty(), "{imports:?}");
     }
@@ -178,16 +139,5 @@ mod tests {
         assert!(said("(module)").contains("neither a _start function nor component types"));
         assert!(said(r#"(module (func (export "_initialize")))"#).contains("reactor"));
         assert!(said(r#"(module (@custom "dylink.0" ""))"#).contains("shared library"));
-    }
-
-    #[test]
-    fn imports_beyond_preview_1_are_named() {
-        let start = r#"(func (export "_start"))"#;
-        let foreign = said(&format!(r#"(module (import "env" "abort" (func)) {start})"#));
-        assert!(foreign.contains("env.abort"), "{foreign}");
-        let old = said(&format!(r#"(module (import "wasi_unstable" "proc_exit" (func)) {start})"#));
-        assert!(old.contains("wasi_unstable"), "{old}");
-        let more = said(&format!(r#"(module (import "{P1}" "sock_open" (func)) {start})"#));
-        assert!(more.contains("sock_open"), "{more}");
     }
 }

@@ -7,18 +7,20 @@
 
 use crate::entry::{Entry, Line, entry, split};
 use crate::limits::DESCRIPTION_MAX;
+use crate::module::Module;
 use crate::refusal::{Result, refuse};
-use crate::survey::Survey;
+use crate::survey::{Export, Import, Survey};
 use skep_engine_config::offers;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adapted {
     /// The bytes were a component and were compiled as they are.
     None,
-    /// A core module for preview 1.
+    /// A core module for preview 1: compiled as it is if it is plain, else made a component.
     P1,
-    /// A component made from such a module, whose exit codes the stock adapter had lost.
+    /// A component made from such a module by the stock adapter: the module was compiled.
     Readapted,
 }
 
@@ -40,6 +42,17 @@ pub fn describe(survey: Survey, adapted: Adapted) -> Result<Description> {
     };
     let line = entry.map_or_else(|| library_line(&survey), |(_, line)| line);
     Ok(Description { kind, wasi: line.text(), survey, adapted })
+}
+
+/// What a plain command of preview 1 is. Its imports were checked, so none is unknown.
+pub fn describe_plain(module: &Module) -> Description {
+    let names: BTreeSet<_> =
+        module.imports.iter().map(|(from, of)| format!("{from}.{of}")).collect();
+    let import = |name| Import { name, instance: false, needs_host: false };
+    let imports = names.into_iter().map(import).collect();
+    let exports = vec![Export { name: "_start".to_string(), instance: false }];
+    let survey = Survey { imports, exports };
+    Description { kind: "command", wasi: "0.1", survey, adapted: Adapted::P1 }
 }
 
 /// A library belongs to 0.3 as soon as it touches it.

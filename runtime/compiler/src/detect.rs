@@ -6,7 +6,7 @@
 
 use crate::refusal::{Result, refuse};
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Component,
     Module,

@@ -3,16 +3,14 @@
 //!
 //! The stock adapter for preview 1 passes on only ok or error, so that exit(7) becomes 1. Here the
 //! module's import of `proc_exit` is turned into `exit-with-code` of wasi:cli/exit, which has the
-//! same type, before the adapter sees it. Only the import section changes, so no index moves.
+//! same type, before the adapter sees it.
 //!
 //! Belongs here: that change, and the world that makes wit-component accept it.
-//! Does not belong here: adapting the rest (adapt).
+//! Does not belong here: adapting the rest (adapt), modules that need no adapter (plain).
 
 use crate::module::{P1, plain_name, takes_a_status};
 use crate::refusal::{Refusal, Result, refuse};
-use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
-use wasm_encoder::{Encode, ImportSection, SectionId};
-use wasmparser::{Import, ImportSectionReader, Parser, Payload, SubType};
+use crate::rename::rename_imports;
 use wit_component::{StringEncoding, embed_component_metadata};
 
 /// Must be the version that the adapter itself imports, so that both become one import.
@@ -30,62 +28,23 @@ package wasi:cli@0.2.12 {
 
 /// The module with its exit codes kept, or None where it never calls `proc_exit`.
 pub fn keep_code(module: &[u8]) -> Result<Option<Vec<u8>>> {
-    let mut types: Vec<SubType> = Vec::new();
-    let mut before = 8; // end of the section before; the header's to begin with
-    for payload in Parser::new(0).parse_all(module) {
-        let payload = payload?;
-        match &payload {
-            Payload::TypeSection(section) => {
-                for group in section.clone() {
-                    types.extend(group?.into_types());
-                }
-            }
-            Payload::ImportSection(section) => {
-                let Some(imports) = redirected(section, &types)? else {
-                    return Ok(None);
-                };
-                let after = usize::try_from(section.range().end).expect("within a slice");
-                let mut out = Vec::with_capacity(module.len() + 512);
-                out.extend_from_slice(&module[..before]);
-                out.push(SectionId::Import as u8);
-                imports.encode(&mut out);
-                out.extend_from_slice(&module[after..]);
-                embed_world(&mut out)?;
-                return Ok(Some(out));
-            }
-            _ => {}
-        }
-        if let Some((_, range)) = payload.as_section() {
-            before = usize::try_from(range.end).expect("within a slice");
-        }
-    }
-    Ok(None)
-}
-
-/// The import section with `proc_exit` redirected, or None where it holds none.
-fn redirected(
-    section: &ImportSectionReader<'_>,
-    types: &[SubType],
-) -> Result<Option<ImportSection>> {
-    let mut out = ImportSection::new();
     let mut found = false;
-    for import in section.clone().into_imports() {
-        let Import { module, name, ty } = import?;
-        let entity = RoundtripReencoder
-            .entity_type(ty)
-            .map_err(|error| Refusal::new(format_args!("the import {module}.{name}: {error}")))?;
-        let plain = if module == P1 { plain_name(name) } else { name };
-        if module == P1 && plain == "proc_exit" {
-            if !takes_a_status(types, ty) {
-                refuse!("the module imports {P1}.proc_exit with another type than preview 1 has");
-            }
-            out.import(EXIT, "exit-with-code", entity);
-            found = true;
-        } else {
-            out.import(module, plain, entity);
+    let renamed = rename_imports(module, |import, types| {
+        let plain = plain_name(import.name);
+        if import.module != P1 || plain != "proc_exit" {
+            return Ok(None);
         }
-    }
-    Ok(found.then_some(out))
+        if !takes_a_status(types, import.ty) {
+            refuse!("the module imports {P1}.proc_exit with another type than preview 1 has");
+        }
+        found = true;
+        Ok(Some((EXIT, "exit-with-code")))
+    })?;
+    let Some(mut module) = renamed.filter(|_| found) else {
+        return Ok(None);
+    };
+    embed_world(&mut module)?;
+    Ok(Some(module))
 }
 
 /// Says to wit-component what the new import means.
@@ -143,7 +102,7 @@ mod tests {
             r#"(module
                 (type (func (param i32)))
                 (import "{P1}" "proc_exit" (func $exit (type 0)))
-                (import "{P1}" "fd_close [v2]" (func (param i32) (result i32)))
+                (import "{P1}" "fd_close" (func (param i32) (result i32)))
                 (func (export "_start") i32.const 7 call $exit))"#
         );
         let kept = keep_code(&wat::parse_str(wat).unwrap()).unwrap().unwrap();

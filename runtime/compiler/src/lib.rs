@@ -14,15 +14,17 @@ mod identity;
 mod limits;
 mod memory;
 mod module;
+mod plain;
 mod readapt;
 mod refusal;
+mod rename;
 mod survey;
 
-use describe::{Adapted, describe};
+use describe::{Adapted, Description, describe, describe_plain};
 use detect::{Form, form};
 use refusal::{Refusal, Result};
 use std::borrow::Cow;
-use survey::{Survey, survey};
+use survey::survey;
 use wasmtime::Engine;
 
 /// What a job puts out.
@@ -31,36 +33,62 @@ pub(crate) struct Output {
     pub description: String,
 }
 
+/// What came, as it will be compiled: adapted, taken out, or as it was.
+struct Prepared<'a> {
+    form: Form,
+    bytes: Cow<'a, [u8]>,
+    description: Description,
+}
+
 /// One job from beginning to end.
 pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Output> {
-    let (component, outside, adapted) = component(wasm)?;
-    let description = describe(outside, adapted)?;
-    let code = engine.precompile_component(&component).map_err(not_compiled)?;
+    let Prepared { form, bytes, description } = prepare(wasm)?;
+    let code = match form {
+        Form::Module => engine.precompile_module(&bytes),
+        Form::Component => engine.precompile_component(&bytes),
+    };
+    let code = code.map_err(|error| not_compiled(form, &error))?;
     let description = description.json(wasm.len(), code.len())?;
     Ok(Output { code, description })
 }
 
-/// The component that is compiled: what came, or what it was adapted to.
-fn component(wasm: &[u8]) -> Result<(Cow<'_, [u8]>, Survey, Adapted)> {
-    let (component, adapted) = match form(wasm)? {
-        Form::Module => (adapt::adapt(wasm)?, Adapted::P1),
-        Form::Component => {
-            let outside = survey(wasm)?;
-            match readapt::readapt(wasm, &outside) {
-                Some(anew) => (anew, Adapted::Readapted),
-                None => return Ok((Cow::Borrowed(wasm), outside, Adapted::None)),
-            }
-        }
+fn prepare(wasm: &[u8]) -> Result<Prepared<'_>> {
+    match form(wasm)? {
+        Form::Module => prepare_module(wasm),
+        Form::Component => prepare_component(wasm),
+    }
+}
+
+fn prepare_module(wasm: &[u8]) -> Result<Prepared<'_>> {
+    let module = module::read(wasm)?;
+    if plain::is_plain(&module) {
+        plain::check(&module)?;
+        let description = describe_plain(&module);
+        return Ok(Prepared { form: Form::Module, bytes: Cow::Borrowed(wasm), description });
+    }
+    let component = adapt::adapt(wasm, &module)?;
+    let description = describe(survey(&component)?, Adapted::P1)?;
+    Ok(Prepared { form: Form::Component, bytes: Cow::Owned(component), description })
+}
+
+fn prepare_component(wasm: &[u8]) -> Result<Prepared<'_>> {
+    let outside = survey(wasm)?;
+    let (form, bytes, adapted) = match readapt::readapt(wasm, &outside) {
+        Some(inner) => (Form::Module, inner, Adapted::Readapted),
+        None => (Form::Component, Cow::Borrowed(wasm), Adapted::None),
     };
-    let outside = survey(&component)?;
-    Ok((Cow::Owned(component), outside, adapted))
+    Ok(Prepared { form, bytes, description: describe(outside, adapted)? })
 }
 
 /// Wasmtime checks what the survey does not: function bodies, and which proposals are on.
-fn not_compiled(error: wasmtime::Error) -> Refusal {
+fn not_compiled(form: Form, error: &wasmtime::Error) -> Refusal {
     let words = format!("{error:#}");
     let invalid = words.contains("(at offset 0x") || words.contains("Invalid input WebAssembly");
-    let what = if invalid { "not valid WebAssembly" } else { "the component cannot be compiled" };
+    let what = match form {
+        _ if invalid => "not valid WebAssembly",
+        Form::Module => "the core module cannot be compiled",
+        Form::Component => "the component cannot be compiled",
+    };
     Refusal::new(format_args!("{what}: {words}"))
 }
 

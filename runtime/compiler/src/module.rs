@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a core module imports and exports, as far as turning it into a component goes.
+//! What a core module imports and exports, as far as deciding what to do with it goes.
 //!
-//! Belongs here: reading. Does not belong here: changing it (exit, adapt).
+//! Belongs here: reading. Does not belong here: changing it (rename, exit, adapt).
 
 use crate::refusal::Result;
-use wasmparser::{Parser, Payload, TypeRef};
+use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
 /// Preview 1, and the name that wit-component looks for.
-pub const P1: &str = wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
+pub use skep_engine_config::offers::P1;
 
 #[derive(Default)]
 pub struct Module {
@@ -17,6 +17,8 @@ pub struct Module {
     pub start: bool,
     /// Exports the function `_initialize`: a reactor.
     pub initialize: bool,
+    /// Exports its memory, where preview 1 looks for it.
+    pub memory: bool,
     /// Carries component types, so that its imports and exports have a meaning.
     pub typed: bool,
     /// A library for dynamic linking, not a program.
@@ -36,9 +38,12 @@ pub fn read(bytes: &[u8]) -> Result<Module> {
             Payload::ExportSection(section) => {
                 for export in section {
                     let export = export?;
-                    let function = export.kind == wasmparser::ExternalKind::Func;
-                    module.start |= function && export.name == "_start";
-                    module.initialize |= function && export.name == "_initialize";
+                    match (export.kind, export.name) {
+                        (ExternalKind::Func, "_start") => module.start = true,
+                        (ExternalKind::Func, "_initialize") => module.initialize = true,
+                        (ExternalKind::Memory, "memory") => module.memory = true,
+                        _ => {}
+                    }
                 }
             }
             Payload::CustomSection(section) => {

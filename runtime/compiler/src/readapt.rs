@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Components whose exit codes an adapter has lost, adapted once more.
+//! Components that are a plain command behind the stock adapter: the command is taken out.
 //!
 //! A component that wit-component made from one command of preview 1 still holds that module, byte
-//! for byte but for the names of imports that occur twice. It is taken out and adapted again,
-//! where nothing else can differ: see `inner()` and `same_needs()`. Everything else stays as it is.
+//! for byte but for the names of imports that occur twice. Behind the adapter it loses its exit
+//! codes, and perhaps its heap (see plain). Taken out, it is run as any plain command, where
+//! nothing else can differ: see `inner()` and `same_needs()`. Everything else stays as it is.
 //!
-//! Belongs here: recognising such components. Does not belong here: adapting (adapt).
+//! Belongs here: recognising such components. Does not belong here: what modules can run (plain).
 
-use crate::adapt::adapt;
+use crate::adapt::stock;
 use crate::entry::{Line, split};
-use crate::module::{self, P1, plain_name};
+use crate::module::{self, P1};
+use crate::plain::{self, is_plain, unnumbered};
 use crate::refusal::Result;
 use crate::survey::{Survey, survey};
 use skep_engine_config::offers;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use wasmparser::{ComponentName, KnownCustom, Parser, Payload};
 
-/// The component adapted anew, or None where it is something else or would not be the same.
-pub fn readapt(component: &[u8], outside: &Survey) -> Option<Vec<u8>> {
+/// The command inside, or None where the component is something else or would not be the same.
+pub fn readapt<'a>(component: &'a [u8], outside: &Survey) -> Option<Cow<'a, [u8]>> {
     if !is_plain_command(outside) {
         return None;
     }
-    let module = inner(component).ok()??;
-    let anew = adapt(module).ok()?;
-    same_needs(outside, &survey(&anew).ok()?).then_some(anew)
+    let module = unnumbered(inner(component).ok()??).ok()?;
+    plain::check(&module::read(&module).ok()?).ok()?;
+    let anew = stock(&module).ok()?;
+    same_needs(outside, &survey(&anew).ok()?).then_some(module)
 }
 
 /// Exports nothing but wasi:cli/run and imports nothing but what the host has, all of 0.2.
@@ -48,7 +52,7 @@ const PROGRAM: &str = "main";
 const HELPERS: [&str; 2] = ["wit-component-shim-module", "wit-component-fixup"];
 
 /// The one module of the program, if the others are the stock adapter and its two helpers, no
-/// nested component holds a module, and the program calls `proc_exit` and only preview 1.
+/// nested component holds a module, and the program calls only preview 1.
 fn inner(component: &[u8]) -> Result<Option<&[u8]>> {
     let Some(modules) = outer_modules(component)? else {
         return Ok(None);
@@ -66,9 +70,8 @@ fn inner(component: &[u8]) -> Result<Option<&[u8]>> {
     }
     let bytes = &component[modules[program].clone()];
     let module = module::read(bytes)?;
-    let exits = module.imports.iter().any(|(_, name)| plain_name(name) == "proc_exit");
     let only_p1 = module.imports.iter().all(|(from, _)| from == P1);
-    Ok((module.start && exits && only_p1 && !module.typed).then_some(bytes))
+    Ok((is_plain(&module) && only_p1).then_some(bytes))
 }
 
 /// What the component's name section calls its core modules, "" where it says nothing.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A command: one instance, which runs to its end.
 //!
-//! Belongs here: calling `wasi:cli/run` of either version. Does not belong here: servers.
+//! Belongs here: calling `_start` or `wasi:cli/run` of either version. Does not belong here: servers.
 
 use crate::component::Program;
 use crate::fault::{Ending, How};
 use crate::grant::Grant;
 use crate::guest::{self, Guest};
+use crate::preview1;
 use crate::task::Task;
 use crate::turn::{Panicked, Turn};
 use futures::future::{Either, select};
@@ -14,7 +15,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use tokio::task::JoinError;
 use wasmtime::Store;
-use wasmtime::component::Instance;
+use wasmtime::component::{Instance, InstancePre};
 
 pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>) -> Ending {
     let body = body(task.clone(), grant.clone());
@@ -51,15 +52,40 @@ async fn body(task: Arc<Task>, grant: Arc<Grant>) -> Ending {
         Ok(store) => store,
         Err(ending) => return ending,
     };
-    let component = &task.component;
-    let ending = match component.pre.instantiate_async(&mut store).await {
-        Ok(instance) => match call(&component.program, &mut store, &instance).await {
+    let ending = match &task.component.program {
+        Program::Command1(pre) => run1(&mut store, pre).await,
+        Program::Command2(pre, _) | Program::Command3(pre, _) => {
+            run_component(&mut store, pre, &task.component.program).await
+        }
+        _ => Ending::failed("it is not a command"),
+    };
+    ending.or_oom(store.data().meter.refusal())
+}
+
+async fn run1(store: &mut Store<Guest>, pre: &wasmtime::InstancePre<Guest>) -> Ending {
+    let instance = match pre.instantiate_async(&mut *store).await {
+        Ok(instance) => instance,
+        Err(error) => return Ending::of_start(&error),
+    };
+    let called = match instance.get_typed_func::<(), ()>(&mut *store, preview1::START) {
+        Ok(start) => start.call_async(store, ()).await,
+        Err(error) => Err(error),
+    };
+    called.map_or_else(|error| Ending::of_call(&error), |()| Ending::exited(0))
+}
+
+async fn run_component(
+    store: &mut Store<Guest>,
+    pre: &InstancePre<Guest>,
+    program: &Program,
+) -> Ending {
+    match pre.instantiate_async(&mut *store).await {
+        Ok(instance) => match call(program, store, &instance).await {
             Ok(result) => Ending::exited(if result.is_ok() { 0 } else { 1 }),
             Err(error) => Ending::of_call(&error),
         },
         Err(error) => Ending::of_start(&error),
-    };
-    ending.or_oom(store.data().meter.refusal())
+    }
 }
 
 async fn call(
@@ -68,16 +94,14 @@ async fn call(
     instance: &Instance,
 ) -> wasmtime::Result<Result<(), ()>> {
     match program {
-        Program::Command2(at) => {
+        Program::Command2(_, at) => {
             let command = at.load(&mut *store, instance)?;
             command.wasi_cli_run().call_run(store).await
         }
-        Program::Command3(at) => {
+        Program::Command3(_, at) => {
             let command = at.load(&mut *store, instance)?;
             store.run_concurrent(async |store| command.wasi_cli_run().call_run(store).await).await?
         }
-        Program::Server2(_) | Program::Server3(_) | Program::Library => {
-            wasmtime::bail!("it is not a command")
-        }
+        _ => wasmtime::bail!("it is not a command of the component model"),
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A loaded component: code that is mapped, imports that are resolved.
+//! A loaded component or core module: code that is mapped, imports that are resolved.
 //!
 //! Belongs here: loading, telling its kind, naming what it lacks.
 //! Does not belong here: instances (command.rs, request.rs).
 
 use crate::engine::Engine;
 use crate::guest::Guest;
+use crate::preview1;
 use crate::why::{Kind, Result, Why};
 use skep_engine_config::offers;
 use std::fs::File;
@@ -13,24 +14,28 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use wasmtime::component::{self, InstancePre};
+use wasmtime::component;
+use wasmtime::{FuncType, InstancePre, Module, Precompiled};
 use wasmtime_wasi::p2::bindings as p2;
 use wasmtime_wasi::p3::bindings as p3;
 use wasmtime_wasi_http::p2::bindings as http2;
 use wasmtime_wasi_http::p3::bindings as http3;
 
-/// What a component is, by what it exports, and where in it the exports are.
+type Pre = component::InstancePre<Guest>;
+
+/// What can be run: what it is by what it exports, and where in it the exports are.
 pub enum Program {
-    Command2(p2::CommandIndices),
-    Command3(p3::CommandIndices),
-    Server2(http2::ProxyIndices),
-    Server3(http3::ServiceIndices),
+    /// A core module, with `_start`.
+    Command1(InstancePre<Guest>),
+    Command2(Pre, p2::CommandIndices),
+    Command3(Pre, p3::CommandIndices),
+    Server2(Pre, http2::ProxyIndices),
+    Server3(Pre, http3::ServiceIndices),
     Library,
 }
 
 pub struct Component {
     pub engine: Arc<Engine>,
-    pub pre: InstancePre<Guest>,
     pub program: Program,
 }
 
@@ -42,57 +47,93 @@ impl Component {
     /// `fd` is a file that our compiler made and that nobody changes any more.
     pub unsafe fn load(engine: &Arc<Engine>, fd: RawFd) -> Result<Component> {
         // SAFETY: the caller's promise.
-        let component = unsafe { map(engine, fd) }?;
-        let pre = match engine.linker.instantiate_pre(&component) {
-            Ok(pre) => pre,
-            Err(error) => return Err(unresolved(engine, &component, &error)),
-        };
-        // Made now, so that the first instance is as quick as the next ones.
-        component
-            .initialize_copy_on_write_image()
-            .map_err(|error| Why::new(Kind::System, format!("map its memory: {error:#}")))?;
-        Ok(Component { engine: engine.clone(), program: Program::of(&pre), pre })
+        let program = match unsafe { map(engine, fd) }? {
+            Mapped::Module(module) => Program::of_module(engine, &module),
+            Mapped::Component(component) => Program::of_component(engine, &component),
+        }?;
+        Ok(Component { engine: engine.clone(), program })
     }
 }
 
 impl Program {
-    fn of(pre: &InstancePre<Guest>) -> Program {
-        if let Ok(at) = http3::ServiceIndices::new(pre) {
-            return Program::Server3(at);
+    fn of_module(engine: &Engine, module: &Module) -> Result<Program> {
+        let pre = engine.preview1.instantiate_pre(module).map_err(|error| {
+            let text = format!("an import does not fit the host: {error:#}");
+            Why::new(Kind::Unresolved, text.replace('\n', " "))
+        })?;
+        let start = module.get_export(preview1::START);
+        if !start.is_some_and(|start| start.func().is_some_and(is_plain)) {
+            return Err(Why::invalid("its _start is no function without parameters and results"));
         }
-        if let Ok(at) = http2::ProxyIndices::new(pre) {
-            return Program::Server2(at);
+        // Made now, so that the first instance is as quick as the next ones.
+        module.initialize_copy_on_write_image().map_err(image_failed)?;
+        Ok(Program::Command1(pre))
+    }
+
+    fn of_component(engine: &Engine, component: &component::Component) -> Result<Program> {
+        let pre = match engine.linker.instantiate_pre(component) {
+            Ok(pre) => pre,
+            Err(error) => return Err(unresolved(engine, component, &error)),
+        };
+        component.initialize_copy_on_write_image().map_err(image_failed)?;
+        Ok(Program::of(pre))
+    }
+
+    fn of(pre: Pre) -> Program {
+        if let Ok(at) = http3::ServiceIndices::new(&pre) {
+            return Program::Server3(pre, at);
         }
-        if let Ok(at) = p3::CommandIndices::new(pre) {
-            return Program::Command3(at);
+        if let Ok(at) = http2::ProxyIndices::new(&pre) {
+            return Program::Server2(pre, at);
         }
-        match p2::CommandIndices::new(pre) {
-            Ok(at) => Program::Command2(at),
+        if let Ok(at) = p3::CommandIndices::new(&pre) {
+            return Program::Command3(pre, at);
+        }
+        match p2::CommandIndices::new(&pre) {
+            Ok(at) => Program::Command2(pre, at),
             Err(_) => Program::Library,
         }
+    }
+
+    pub fn is_preview1(&self) -> bool {
+        matches!(self, Program::Command1(_))
     }
 
     /// The values of `enum engine_kind`.
     pub fn kind(&self) -> i32 {
         match self {
-            Program::Command2(_) | Program::Command3(_) => 0,
-            Program::Server2(_) | Program::Server3(_) => 1,
+            Program::Command1(_) | Program::Command2(..) | Program::Command3(..) => 0,
+            Program::Server2(..) | Program::Server3(..) => 1,
             Program::Library => 2,
         }
     }
 
     pub fn wasi_minor(&self) -> u32 {
         match self {
-            Program::Command2(_) | Program::Server2(_) => 2,
-            Program::Command3(_) | Program::Server3(_) => 3,
+            Program::Command1(_) => 1,
+            Program::Command2(..) | Program::Server2(..) => 2,
+            Program::Command3(..) | Program::Server3(..) => 3,
             Program::Library => 0,
         }
     }
 }
 
+fn is_plain(ty: &FuncType) -> bool {
+    ty.params().len() == 0 && ty.results().len() == 0
+}
+
+fn image_failed(error: wasmtime::Error) -> Why {
+    Why::new(Kind::System, format!("map its memory: {error:#}"))
+}
+
+enum Mapped {
+    Module(Module),
+    Component(component::Component),
+}
+
 /// # Safety
 /// As for [`Component::load`].
-unsafe fn map(engine: &Engine, fd: RawFd) -> Result<component::Component> {
+unsafe fn map(engine: &Engine, fd: RawFd) -> Result<Mapped> {
     let failed = |error| Why::system(&format!("read descriptor {fd}"), error);
     // SAFETY: borrowed for this function, never closed here.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
@@ -102,20 +143,45 @@ unsafe fn map(engine: &Engine, fd: RawFd) -> Result<component::Component> {
     }
     let path = format!("/proc/self/fd/{fd}");
     let loaded = if File::open(&path).is_ok() {
-        // Mapped from the file, so that its pages are shared and loaded as needed.
         // SAFETY: the caller's promise.
-        unsafe { component::Component::deserialize_file(&engine.wasm, &path) }
+        unsafe { map_path(&engine.wasm, &path) }
     } else {
         // Without /proc, or where only the descriptor gives access to the file.
         let mut bytes = vec![0; usize::try_from(about.len()).unwrap_or(0)];
         file.read_exact_at(&mut bytes, 0).map_err(failed)?;
         // SAFETY: the caller's promise.
-        unsafe { component::Component::deserialize(&engine.wasm, bytes) }
+        unsafe { map_bytes(&engine.wasm, &bytes) }
     };
     loaded.map_err(|error| {
         let text = format!("not made for this engine: {error:#}").replace(&path, "it");
         Why::new(Kind::Refused, text)
     })
+}
+
+/// Mapped from the file, so that its pages are shared and loaded as needed.
+///
+/// # Safety
+/// As for [`Component::load`].
+unsafe fn map_path(engine: &wasmtime::Engine, path: &str) -> wasmtime::Result<Mapped> {
+    match wasmtime::Engine::detect_precompiled_file(path)? {
+        // SAFETY: the caller's promise.
+        Some(Precompiled::Module) => {
+            unsafe { Module::deserialize_file(engine, path) }.map(Mapped::Module)
+        }
+        _ => unsafe { component::Component::deserialize_file(engine, path) }.map(Mapped::Component),
+    }
+}
+
+/// # Safety
+/// As for [`Component::load`].
+unsafe fn map_bytes(engine: &wasmtime::Engine, bytes: &[u8]) -> wasmtime::Result<Mapped> {
+    match wasmtime::Engine::detect_precompiled(bytes) {
+        // SAFETY: the caller's promise.
+        Some(Precompiled::Module) => {
+            unsafe { Module::deserialize(engine, bytes) }.map(Mapped::Module)
+        }
+        _ => unsafe { component::Component::deserialize(engine, bytes) }.map(Mapped::Component),
+    }
 }
 
 fn unresolved(engine: &Engine, component: &component::Component, error: &wasmtime::Error) -> Why {

@@ -7,6 +7,7 @@
 use crate::abi;
 use crate::guest::Guest;
 use crate::linker;
+use crate::preview1;
 use crate::pulse::Ticker;
 use crate::queue::Queue;
 use crate::sizing;
@@ -57,7 +58,10 @@ impl Log {
 
 pub struct Engine {
     pub wasm: wasmtime::Engine,
+    /// For components.
     pub linker: Linker<Guest>,
+    /// For core modules.
+    pub preview1: wasmtime::Linker<Guest>,
     pub queue: Arc<Queue>,
     pub runtime: Handle,
     pub log: Log,
@@ -90,7 +94,9 @@ impl Owned {
             log.line(Level::Warn, note);
         }
         let wasm = wasm_engine(size.instances, &log)?;
-        let linker = linker::new(&wasm).map_err(|e| Why::new(Kind::Bug, format!("{e:#}")))?;
+        let defect = |error| Why::new(Kind::Bug, format!("{error:#}"));
+        let linker = linker::new(&wasm).map_err(defect)?;
+        let preview1 = preview1::linker(&wasm).map_err(defect)?;
         let threads = threads(options.threads)?;
         log.line(
             Level::Info,
@@ -104,6 +110,7 @@ impl Owned {
         let engine = Engine {
             wasm,
             linker,
+            preview1,
             queue,
             runtime: runtime.handle().clone(),
             log,

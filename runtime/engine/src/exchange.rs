@@ -19,7 +19,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use wasmtime::component::{Accessor, Instance};
+use wasmtime::component::{Accessor, Instance, InstancePre};
 use wasmtime::{PoolConcurrencyLimitError, Store};
 use wasmtime_wasi_http::p2::bindings as http2;
 use wasmtime_wasi_http::p3::Request as Request3;
@@ -42,16 +42,20 @@ pub async fn run(
     request: Request<WasiBody>,
     reply: Reply,
 ) -> Result<(), Start> {
-    let (mut store, instance) = instantiate(&server).await?;
-    let called = match &server.task.component.program {
-        Program::Server2(at) => {
+    let program = &server.task.component.program;
+    let (Program::Server2(pre, _) | Program::Server3(pre, _)) = program else {
+        return Err(Start::Ended(Ending::failed("it is not a server")));
+    };
+    let (mut store, instance) = instantiate(&server, pre).await?;
+    let called = match program {
+        Program::Server2(_, at) => {
             let given_up = server.clone();
             let answer = move |answer: Result<_, _>| {
                 reply.send(answer.map_err(|code| given_up.gave_up(&code)));
             };
             handle2(at, &mut store, &instance, request, answer).await
         }
-        Program::Server3(at) => {
+        Program::Server3(_, at) => {
             let answer = |answer: Result<_, _>| {
                 reply.send(answer.map_err(|code| server.gave_up(&code)));
             };
@@ -64,11 +68,14 @@ pub async fn run(
 }
 
 /// An instance, if need be after others of the same task have given their memory back.
-async fn instantiate(server: &Server) -> Result<(Store<Guest>, Instance), Start> {
+async fn instantiate(
+    server: &Server,
+    pre: &InstancePre<Guest>,
+) -> Result<(Store<Guest>, Instance), Start> {
     let task = &server.task;
     let until = Instant::now() + task.limits().queue_time;
     loop {
-        let refused = match attempt(server).await {
+        let refused = match attempt(server, pre).await {
             Ok(made) => return Ok(made),
             Err(Start::NoRoom(text)) => text,
             Err(ended) => return Err(ended),
@@ -82,10 +89,13 @@ async fn instantiate(server: &Server) -> Result<(Store<Guest>, Instance), Start>
     }
 }
 
-async fn attempt(server: &Server) -> Result<(Store<Guest>, Instance), Start> {
+async fn attempt(
+    server: &Server,
+    pre: &InstancePre<Guest>,
+) -> Result<(Store<Guest>, Instance), Start> {
     let mut store =
         guest::store(&server.task, &server.grant).map_err(|ending| Start::NoRoom(ending.text))?;
-    match server.task.component.pre.instantiate_async(&mut store).await {
+    match pre.instantiate_async(&mut store).await {
         Ok(instance) => Ok((store, instance)),
         Err(error) if error.is::<PoolConcurrencyLimitError>() => {
             Err(Start::NoRoom("all instances of the engine are in use".to_string()))

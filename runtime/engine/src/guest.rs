@@ -8,63 +8,65 @@ use crate::fault::{Ending, How};
 use crate::grant::Grant;
 use crate::memory::Meter;
 use crate::network;
+use crate::preview1;
 use crate::streams::{Stdin, Stdout};
 use crate::task::Task;
 use crate::turn::shall_yield;
 use std::sync::Arc;
-use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// Bytes that one call may carry from a guest to the host.
-const CALL_BYTES: usize = 8 << 20;
+pub const CALL_BYTES: usize = 8 << 20;
 
 /// Bytes of the header fields of one message.
 const FIELD_BYTES: usize = 128 << 10;
 
 /// Bytes that a guest gets from one call for randomness.
-const RANDOM_BYTES: u64 = 1 << 20;
+pub const RANDOM_BYTES: u64 = 1 << 20;
 
 pub struct Guest {
-    wasi: WasiCtx,
+    /// WASI of all versions; what preview 1 adds to it is empty in components.
+    pub wasi: WasiP1Ctx,
     http: WasiHttpCtx,
     hooks: network::Hooks,
-    pub table: ResourceTable,
     pub meter: Meter,
     pub grant: Arc<Grant>,
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        self.wasi.ctx()
     }
 }
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+        let table = self.wasi.ctx().table;
+        WasiHttpCtxView { ctx: &mut self.http, table, hooks: &mut self.hooks }
     }
 }
 
 /// A store for one instance of `task`, or why there is no room for it.
 pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
     let handle_max = task.limits().handle_max;
+    let preview1 = task.component.program.is_preview1();
     let mut wasi = WasiCtx::builder();
     wasi.stdin(Stdin(grant.input.clone()))
-        .stdout(Stdout(grant.output.clone()))
-        .stderr(Stdout(grant.error.clone()))
+        .stdout(Stdout { output: grant.output.clone(), preview1 })
+        .stderr(Stdout { output: grant.error.clone(), preview1 })
         .max_random_size(RANDOM_BYTES);
     network::grant(&mut wasi);
+    let mut wasi = if preview1 { preview1::furnish(wasi, grant)? } else { wasi.build_p1() };
+    wasi.ctx().table.set_max_capacity(handle_max);
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(FIELD_BYTES);
-    let mut table = ResourceTable::new();
-    table.set_max_capacity(handle_max);
     let guest = Guest {
-        wasi: wasi.build(),
+        wasi,
         http,
         hooks: network::Hooks,
-        table,
         meter: Meter::new(&task.budget),
         grant: grant.clone(),
     };

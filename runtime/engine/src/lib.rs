@@ -24,6 +24,7 @@ mod limits;
 mod linker;
 mod memory;
 mod network;
+mod preview1;
 mod pulse;
 mod queue;
 mod quota;

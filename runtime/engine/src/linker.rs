@@ -2,15 +2,15 @@
 //! What components can import: WASI 0.2 and 0.3 with HTTP, over a [`Guest`].
 //!
 //! Belongs here: the linker, and the interfaces that are answered from the task's grant
-//! and not from a copy of it in every store. Does not belong here: stores (guest.rs), the
-//! names of what is offered (config/src/offers.rs).
+//! and not from a copy of it in every store. Does not belong here: what core modules import
+//! (preview1.rs), stores (guest.rs), the names of what is offered (config/src/offers.rs).
 
 use crate::grant::Grant;
 use crate::guest::Guest;
 use wasmtime::Engine;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::Descriptor;
-use wasmtime_wasi::{p2, p3};
+use wasmtime_wasi::{WasiView, p2, p3};
 
 pub fn new(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
@@ -47,7 +47,7 @@ struct PlaceView<'a> {
 }
 
 fn place(guest: &mut Guest) -> PlaceView<'_> {
-    PlaceView { grant: &guest.grant, table: &mut guest.table }
+    PlaceView { grant: &guest.grant, table: guest.wasi.ctx().table }
 }
 
 impl PlaceView<'_> {

@@ -22,7 +22,11 @@ const READ_MAX: usize = 64 << 10;
 pub struct Stdin(pub Arc<Input>);
 
 #[derive(Clone)]
-pub struct Stdout(pub Arc<Output>);
+pub struct Stdout {
+    pub output: Arc<Output>,
+    /// Whether a core module of preview 1 writes, which knows error numbers.
+    pub preview1: bool,
+}
 
 impl IsTerminal for Stdin {
     fn is_terminal(&self) -> bool {
@@ -32,7 +36,7 @@ impl IsTerminal for Stdin {
 
 impl IsTerminal for Stdout {
     fn is_terminal(&self) -> bool {
-        self.0.is_terminal()
+        self.output.is_terminal()
     }
 }
 
@@ -48,7 +52,7 @@ impl StdinStream for Stdin {
 
 impl StdoutStream for Stdout {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Waiting::new(self.0.clone()))
+        Box::new(Waiting::new(self.output.clone()))
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
@@ -61,6 +65,17 @@ fn stream_error(error: io::Error) -> StreamError {
     match error.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => StreamError::Closed,
         _ => StreamError::LastOperationFailed(error.into()),
+    }
+}
+
+impl Stdout {
+    /// In preview 1 a closed stream would be EIO.
+    fn failed(&self, error: io::Error) -> StreamError {
+        if self.preview1 {
+            StreamError::LastOperationFailed(error.into())
+        } else {
+            stream_error(error)
+        }
     }
 }
 
@@ -93,7 +108,7 @@ impl InputStream for Stdin {
 impl Pollable for Stdout {
     async fn ready(&mut self) {
         // An error shows again, and is reported, when the guest writes.
-        let _ = self.0.writable().await;
+        let _ = self.output.writable().await;
     }
 }
 
@@ -102,16 +117,16 @@ impl OutputStream for Stdout {
         if bytes.len() > CHUNK {
             return Err(StreamError::trap("a write beyond the permitted size"));
         }
-        self.0.put(&bytes).map_err(stream_error)
+        self.output.put(&bytes).map_err(|error| self.failed(error))
     }
 
     fn flush(&mut self) -> StreamResult<()> {
         // From here until all is out, check_write() answers 0.
-        self.0.room().map(drop).map_err(stream_error)
+        self.output.room().map(drop).map_err(|error| self.failed(error))
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.0.room().map_err(stream_error)
+        self.output.room().map_err(|error| self.failed(error))
     }
 }
 

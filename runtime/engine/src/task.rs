@@ -236,10 +236,10 @@ fn check_listener(program: &Program, listener: Option<RawFd>) -> Result<()> {
         (Program::Library, _) => {
             Err(Why::invalid("it exports neither wasi:cli/run nor a wasi:http handler"))
         }
-        (Program::Server2(_) | Program::Server3(_), None) => {
+        (Program::Server2(..) | Program::Server3(..), None) => {
             Err(Why::invalid("a server needs a listening socket"))
         }
-        (Program::Command2(_) | Program::Command3(_), Some(_)) => {
+        (Program::Command1(_) | Program::Command2(..) | Program::Command3(..), Some(_)) => {
             Err(Why::invalid("a command has no use for a listening socket"))
         }
         (_, None) => Ok(()),

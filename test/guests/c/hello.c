@@ -19,25 +19,6 @@ enum { MIB = 1024 * 1024, CHUNK = 16 * 1024 };
 
 extern char **environ;
 
-/*
- * Where the stock adapter gets its memory. Without this it grows the linear memory itself, and
- * Debian's wasi-libc (of 2022) takes those pages for its own heap at the first malloc.
- */
-void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size)
-    __attribute__((export_name("cabi_realloc")));
-
-void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size)
-{
-    void *piece = NULL;
-
-    if (old) {
-        return size <= old_size ? old : NULL; /* the adapter never grows a piece */
-    }
-    return posix_memalign(&piece, align < sizeof(void *) ? sizeof(void *) : align, size) == 0
-               ? piece
-               : NULL;
-}
-
 static int complain(const char *what, const char *name)
 {
     fprintf(stderr, "hello: %s %s: %s\n", what, name, strerror(errno));
@@ -257,6 +238,69 @@ static int do_eat(char **words)
     return 0;
 }
 
+/*
+ * Every MiB is filled with its number, a line is printed between any two, and all are looked at
+ * afterwards: whoever takes memory behind the allocator's back is found out.
+ */
+static int do_whole(char **words)
+{
+    unsigned long wanted = number(words[0]);
+    unsigned char **pieces = NULL;
+
+    fprintf(stderr, "begun\n");
+    pieces = calloc(wanted, sizeof(*pieces));
+    for (unsigned long i = 0; pieces && i < wanted; i++) {
+        pieces[i] = malloc(MIB);
+        if (!pieces[i]) {
+            return complain("take", "memory");
+        }
+        memset(pieces[i], (int)(i & 0xff), MIB);
+        fprintf(stderr, "%lu\n", i);
+    }
+    for (unsigned long i = 0; pieces && i < wanted; i++) {
+        for (size_t at = 0; at < MIB; at++) {
+            if (pieces[i][at] != (i & 0xff)) {
+                printf("MiB %lu is broken at %zu\n", i, at);
+                return 1;
+            }
+        }
+    }
+    printf("whole\n");
+    return pieces ? 0 : complain("take", "memory");
+}
+
+/* The file as a whole, by calls that each ask for all that is left. */
+static int do_gulp(char **words)
+{
+    int file = open(words[0], O_RDONLY);
+    struct stat info;
+    size_t size = 0;
+    size_t done = 0;
+    unsigned long sum = 0;
+    unsigned char *bytes = NULL;
+
+    if (file < 0 || fstat(file, &info) < 0) {
+        return complain("open", words[0]);
+    }
+    size = (size_t)info.st_size;
+    bytes = malloc(size);
+    while (bytes && done < size) {
+        ssize_t got = read(file, bytes + done, size - done);
+
+        if (got <= 0) {
+            return complain("read", words[0]);
+        }
+        done += (size_t)got;
+    }
+    for (size_t i = 0; i < done; i++) {
+        sum += bytes[i];
+    }
+    printf("%zu bytes, sum %lu\n", done, sum);
+    free(bytes);
+    close(file);
+    return 0;
+}
+
 static int do_echo(char **words)
 {
     (void)words;
@@ -318,6 +362,8 @@ static const struct verb {
     {"trap", 0, do_trap, "trap (unreachable)"},
     {"overflow", 0, do_overflow, "overflow (the stack)"},
     {"eat", 1, do_eat, "eat MIB [SECONDS] (abort when memory is refused, else hold it)"},
+    {"whole", 1, do_whole, "whole MIB (print between allocations, then look at all of it)"},
+    {"gulp", 1, do_gulp, "gulp FILE (in as few reads as it takes)"},
     {"echo", 0, do_echo, "echo (stdin to stdout)"},
     {"err", 1, do_err, "err TEXT (to stderr)"},
     {"flood", 1, do_flood, "flood BYTES (to stdout)"},

@@ -29,7 +29,8 @@ static void a_component_tells_what_it_is(void **state)
         enum engine_kind kind;
         uint32_t wasi_minor;
     } rows[] = {
-        {"hello", ENGINE_COMMAND, 2}, {"command3", ENGINE_COMMAND, 3}, {"server", ENGINE_SERVER, 2},
+        {"hello", ENGINE_COMMAND, 1}, {"hello-component", ENGINE_COMMAND, 1},
+        {"exits", ENGINE_COMMAND, 2}, {"command3", ENGINE_COMMAND, 3}, {"server", ENGINE_SERVER, 2},
         {"server3", ENGINE_SERVER, 3}, {"adder", ENGINE_LIBRARY, 0},
     };
 

@@ -106,6 +106,38 @@ static void what_comes_in_goes_out(void **state)
     }
 }
 
+/* More readers than threads: each waits in a read of its own pipe, and others still run. */
+static void readers_that_wait_hold_no_thread(void **state)
+{
+    struct house_task readers[4];
+    int writers[ARRAY_SIZE(readers)];
+    struct house_task other;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
+        int ends[2];
+
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        writers[i] = ends[1];
+        house_prepare(&readers[i], ARGS("hello", "echo"));
+        readers[i].grant.input = ends[0];
+        house_start(&readers[i], "hello");
+        /* Once it has given something back, it is on its way into the next read. */
+        assert_int_equal(write(writers[i], "a", 1), 1);
+        assert_int_equal(read(readers[i].output, ends, 1), 1);
+    }
+    house_prepare(&other, ARGS("hello", "exit", "3"));
+    house_start(&other, "hello");
+    assert_int_equal(house_wait(&other)->code, 3);
+    house_done(&other);
+    for (size_t i = 0; i < ARRAY_SIZE(readers); i++) {
+        assert_int_equal(readers[i].endings, 0);
+        (void)close(writers[i]);
+        assert_int_equal(house_wait(&readers[i])->code, 0);
+        house_done(&readers[i]);
+    }
+}
+
 static void no_stdin_is_at_its_end(void **state)
 {
     struct house_task task;
@@ -167,6 +199,7 @@ int main(void)
         cmocka_unit_test(a_parked_writer_can_be_killed),
         cmocka_unit_test(a_reader_that_leaves_closes_the_stream),
         cmocka_unit_test(what_comes_in_goes_out),
+        cmocka_unit_test(readers_that_wait_hold_no_thread),
         cmocka_unit_test(no_stdin_is_at_its_end),
         cmocka_unit_test(stdout_and_stderr_can_be_one_file),
         cmocka_unit_test(the_flags_of_a_shared_description_come_back),

@@ -138,7 +138,7 @@ fn counts_without_contents_are_refused_as_truncated() {
 }
 
 fn fixtures() -> Vec<Vec<u8>> {
-    vec![command(), stock(&command()), wat(COMPOSED)]
+    vec![command(), adapt::stock(&command()).unwrap(), wat(COMPOSED)]
 }
 
 /// A component with every kind of section that one can have.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the host offers to components, by name.
+//! What the host offers to components and core modules, by name.
 //!
-//! Belongs here: interface names and versions, and what to say of an import that
-//! is not among them.
+//! Belongs here: interface names and versions, the functions of preview 1, and what to say
+//! of an import that is not among them.
 //! Does not belong here: the functions behind the names (the engine), and what
 //! other components offer.
 
@@ -55,6 +55,23 @@ const fn package(
 ) -> Package {
     Package { name, version, interfaces }
 }
+
+/// What core modules import from, and the version of WASI that it is called.
+pub const P1: &str = "wasi_snapshot_preview1";
+
+/// The functions of preview 1; a test of the engine holds them against its linker.
+#[rustfmt::skip]
+pub const P1_FUNCTIONS: &[&str] = &[
+    "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get",
+    "environ_sizes_get", "fd_advise", "fd_allocate", "fd_close", "fd_datasync", "fd_fdstat_get",
+    "fd_fdstat_set_flags", "fd_fdstat_set_rights", "fd_filestat_get", "fd_filestat_set_size",
+    "fd_filestat_set_times", "fd_pread", "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite",
+    "fd_read", "fd_readdir", "fd_renumber", "fd_seek", "fd_sync", "fd_tell", "fd_write",
+    "path_create_directory", "path_filestat_get", "path_filestat_set_times", "path_link",
+    "path_open", "path_readlink", "path_remove_directory", "path_rename", "path_symlink",
+    "path_unlink_file", "poll_oneoff", "proc_exit", "proc_raise", "random_get", "sched_yield",
+    "sock_accept", "sock_recv", "sock_send", "sock_shutdown",
+];
 
 /// Whether the host has an implementation for an import such as
 /// `wasi:cli/stdout@0.2.3`: the same interface, of the same line, not older than asked.
