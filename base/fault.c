@@ -32,6 +32,29 @@ static const struct by_errno {
     {EOPNOTSUPP, FAULT_UNSUPPORTED},
 };
 
+static void compose(char *text, size_t room, const char *format, va_list values) PRINTF_LIKE(3, 0);
+
+/* The sentence in at most @room bytes, cut between characters: what reads it may want UTF-8. */
+static void compose(char *text, size_t room, const char *format, va_list values)
+{
+    int length = vsnprintf(text, room, format, values);
+    size_t end = room - 1;
+    unsigned char lead;
+    size_t bytes;
+
+    if (length < 0 || (size_t)length <= end) {
+        return;
+    }
+    while (end > 0 && room - end < 4 && ((unsigned char)text[end - 1] & 0xc0) == 0x80) {
+        end--; /* over what continues a character, to its first byte */
+    }
+    lead = end > 0 ? (unsigned char)text[end - 1] : 0;
+    bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead >= 0xc0 && end - 1 + bytes > room - 1) {
+        text[end - 1] = '\0';
+    }
+}
+
 int fault(struct fault *why, enum fault_kind kind, const char *format, ...)
 {
     va_list values;
@@ -39,14 +62,14 @@ int fault(struct fault *why, enum fault_kind kind, const char *format, ...)
     why->kind = kind;
     why->err = 0;
     va_start(values, format);
-    (void)vsnprintf(why->text, sizeof(why->text), format, values);
+    compose(why->text, sizeof(why->text), format, values);
     va_end(values);
     return -1;
 }
 
 int fault_sys(struct fault *why, int err, const char *format, ...)
 {
-    char what[FAULT_TEXT_MAX];
+    char what[FAULT_TEXT_MAX - 63]; /* room for the errno's words */
     va_list values;
 
     why->kind = FAULT_SYSTEM;
@@ -57,26 +80,35 @@ int fault_sys(struct fault *why, int err, const char *format, ...)
         }
     }
     va_start(values, format);
-    (void)vsnprintf(what, sizeof(what), format, values);
+    compose(what, sizeof(what), format, values);
     va_end(values);
-    (void)snprintf(why->text, sizeof(why->text), "%.*s: %s", FAULT_TEXT_MAX - 64, what,
-                   strerror(why->err));
+    (void)snprintf(why->text, sizeof(why->text), "%s: %s", what, strerror(why->err));
     return -1;
+}
+
+static void join(char *text, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void join(char *text, const char *format, ...)
+{
+    va_list values;
+
+    va_start(values, format);
+    compose(text, FAULT_TEXT_MAX, format, values);
+    va_end(values);
 }
 
 int fault_while(struct fault *why, const char *format, ...)
 {
-    char what[FAULT_TEXT_MAX];
+    char what[FAULT_TEXT_MAX / 3 + 1];
     char rest[FAULT_TEXT_MAX];
     va_list values;
 
     va_start(values, format);
-    (void)vsnprintf(what, sizeof(what), format, values);
+    compose(what, sizeof(what), format, values);
     va_end(values);
     memcpy(rest, why->text, sizeof(rest));
     rest[sizeof(rest) - 1] = '\0';
-    (void)snprintf(why->text, sizeof(why->text), "%.*s: %.*s", FAULT_TEXT_MAX / 3, what,
-                   FAULT_TEXT_MAX, rest);
+    join(why->text, "%s: %s", what, rest);
     return -1;
 }
 

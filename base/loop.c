@@ -18,6 +18,7 @@
 
 struct loop {
     uv_loop_t uv;
+    struct loop_child *forgotten; /* whose processes have not ended */
 };
 
 struct loop_io {
@@ -45,6 +46,8 @@ struct loop_waker {
 };
 
 struct loop_child {
+    struct loop *loop;
+    struct loop_child *next; /* among the forgotten */
     struct loop_io *io;
     loop_child_fn *fn; /* NULL when forgotten */
     void *owner;
@@ -69,6 +72,14 @@ static void handle_close(void *handle)
     uv_close((uv_handle_t *)handle, handle_closed);
 }
 
+/* The process goes on; nobody watches it any more. */
+static void child_free(own struct loop_child *child)
+{
+    child->io = loop_io_close(child->io);
+    (void)fd_close(child->pidfd);
+    free(child);
+}
+
 int loop_new(own struct loop **ret, struct fault *why)
 {
     struct loop *loop = NEW(struct loop);
@@ -85,6 +96,12 @@ int loop_new(own struct loop **ret, struct fault *why)
 struct loop *loop_free(own struct loop *loop)
 {
     if (loop) {
+        while (loop->forgotten) {
+            struct loop_child *child = loop->forgotten;
+
+            loop->forgotten = child->next;
+            child_free(child);
+        }
         /* One more turn, so that closed sources leave. */
         (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
         (void)uv_loop_close(&loop->uv);
@@ -219,6 +236,7 @@ static void child_ended(void *owner, unsigned events)
     struct loop_child *child = (struct loop_child *)owner;
     loop_child_fn *fn = child->fn;
     void *for_fn = child->owner;
+    struct loop_child **at = &child->loop->forgotten;
     int status = 0;
     int got;
 
@@ -229,9 +247,13 @@ static void child_ended(void *owner, unsigned events)
     if (got == 0) {
         return;
     }
-    child->io = loop_io_close(child->io);
-    (void)fd_close(child->pidfd);
-    free(child);
+    while (*at && *at != child) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = child->next;
+    }
+    child_free(child);
     if (fn) {
         fn(for_fn, got < 0 ? 0 : status);
     }
@@ -248,6 +270,7 @@ own struct loop_child *loop_child_new(struct loop *loop, int pid, loop_child_fn 
         return NULL;
     }
     child = NEW(struct loop_child);
+    child->loop = loop;
     child->fn = fn;
     child->owner = owner;
     child->pid = pid;
@@ -266,6 +289,8 @@ struct loop_child *loop_child_forget(own struct loop_child *child)
 {
     if (child) {
         child->fn = NULL;
+        child->next = child->loop->forgotten;
+        child->loop->forgotten = child;
     }
     return NULL;
 }

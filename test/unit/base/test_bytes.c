@@ -136,6 +136,28 @@ static void a_fault_gathers_what_was_being_done(void **state)
     assert_string_equal(fault_words(why.kind), "not found");
 }
 
+static void a_long_fault_is_cut_between_characters(void **state)
+{
+    char words[FAULT_TEXT_MAX + 8];
+    struct fault why = {0};
+    size_t length;
+
+    (void)state;
+    for (size_t shift = 0; shift < 3; shift++) {
+        memset(words, 'x', sizeof(words));
+        for (size_t i = shift; i + 3 < sizeof(words); i += 3) {
+            memcpy(words + i, "\xe2\x82\xac", 3);
+        }
+        words[sizeof(words) - 1] = '\0';
+        (void)fault(&why, FAULT_INVALID, "%s", words);
+        length = strlen(why.text);
+        assert_true(length > FAULT_TEXT_MAX - 4 && length < FAULT_TEXT_MAX);
+        assert_int_equal((length - shift) % 3, 0);
+        (void)fault_while(&why, "%s", "read");
+        assert_int_equal((strlen(why.text) - strlen("read: ") - shift) % 3, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +169,7 @@ int main(void)
         cmocka_unit_test(numbers_in_text_keep_to_their_bounds),
         cmocka_unit_test(identifiers_are_those_of_containerd),
         cmocka_unit_test(a_fault_gathers_what_was_being_done),
+        cmocka_unit_test(a_long_fault_is_cut_between_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -205,6 +206,26 @@ static void a_closed_source_never_calls_again(void **state)
     (void)close(pair[1]);
 }
 
+static void a_loop_takes_forgotten_children_along(void **state)
+{
+    struct fault why = {0};
+    struct loop *loop = NULL;
+    int pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(loop_new(&loop, &why), 0);
+    assert_null(loop_child_forget(loop_child_new(loop, pid, NULL, NULL, &why)));
+    loop = loop_free(loop); /* the leak checker of the asan build watches this */
+    assert_null(loop);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +237,7 @@ int main(void)
         cmocka_unit_test(a_child_gets_just_its_descriptors_and_is_reaped_once),
         cmocka_unit_test(a_program_that_is_missing_is_named),
         cmocka_unit_test(a_closed_source_never_calls_again),
+        cmocka_unit_test(a_loop_takes_forgotten_children_along),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
