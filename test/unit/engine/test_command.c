@@ -160,6 +160,16 @@ static void memory_is_whole_whatever_is_called_before_it_is_taken(void **state)
     }
 }
 
+static void randomness_comes_in_any_amount(void **state)
+{
+    struct house_task task;
+
+    (void)state;
+    assert_int_equal(run(&task, "dice", NULL)->how, ENGINE_EXITED);
+    assert_int_equal(task.end.code, 0);
+    house_done(&task);
+}
+
 static void a_core_module_over_its_limit_is_oom(void **state)
 {
     struct house_task task;
@@ -335,6 +345,7 @@ int main(void)
         cmocka_unit_test(memory_beyond_the_limit_is_refused_and_told_as_oom),
         cmocka_unit_test(memory_within_the_limit_is_given_and_counted),
         cmocka_unit_test(memory_is_whole_whatever_is_called_before_it_is_taken),
+        cmocka_unit_test(randomness_comes_in_any_amount),
         cmocka_unit_test(a_core_module_over_its_limit_is_oom),
         cmocka_unit_test(a_limit_too_small_to_begin_with_is_oom),
         cmocka_unit_test(two_commands_run_at_once),

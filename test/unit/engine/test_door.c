@@ -45,7 +45,7 @@ static void a_component_tells_what_it_is(void **state)
     }
 }
 
-static void an_import_that_nobody_offers_is_named(void **state)
+static void an_import_that_nobody_offers_so_is_named(void **state)
 {
     struct engine_component_info info;
     struct engine_why why = {0};
@@ -54,6 +54,9 @@ static void an_import_that_nobody_offers_is_named(void **state)
     assert_int_equal(load(house_cwasm("missing"), &info, &why), -1);
     assert_int_equal(why.kind, ENGINE_UNRESOLVED);
     assert_non_null(strstr(why.text, "acme:vault/store@1.0.0"));
+    assert_int_equal(load(house_cwasm("misfit"), &info, &why), -1);
+    assert_int_equal(why.kind, ENGINE_UNRESOLVED);
+    assert_non_null(strstr(why.text, "fd_read"));
 }
 
 static void a_descriptor_that_is_no_file_is_said_to_be_unreadable(void **state)
@@ -290,7 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_component_tells_what_it_is),
-        cmocka_unit_test(an_import_that_nobody_offers_is_named),
+        cmocka_unit_test(an_import_that_nobody_offers_so_is_named),
         cmocka_unit_test(a_descriptor_that_is_no_file_is_said_to_be_unreadable),
         cmocka_unit_test(what_the_compiler_did_not_make_is_refused),
         cmocka_unit_test(texts_of_a_grant_are_checked),
