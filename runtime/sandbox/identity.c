@@ -32,7 +32,7 @@ bool sandbox_is_root(void)
 int wall_network(struct sandbox *sandbox, struct fault *why)
 {
     if (!sandbox_rules(sandbox->profile)->network) {
-        return 0;
+        return WALL_NONE;
     }
     if (unshare(CLONE_NEWNET) == 0) {
         return 0;

@@ -23,8 +23,8 @@ static const struct wall {
 };
 
 static const struct sandbox_rules profiles[] = {
-#define PROFILE(NAME, name, id, network, calls, files, threads)                                    \
-    {name, id, network, calls, files, threads},
+#define PROFILE(NAME, name, id, network, root, calls, files, threads)                              \
+    {name, id, network, root, calls, files, threads},
 #include "runtime/sandbox/profiles.def"
 #undef PROFILE
 };
@@ -47,7 +47,7 @@ static void remember_missing(struct sandbox *sandbox, const char *words)
                    length > 0 ? ", " : "", words);
 }
 
-static int build(struct sandbox *sandbox, enum step step, bool is_strict, struct fault *why)
+static int build(struct sandbox *sandbox, enum step step, struct fault *why)
 {
     for (size_t i = 0; i < ARRAY_SIZE(walls); i++) {
         int result = 0;
@@ -59,13 +59,13 @@ static int build(struct sandbox *sandbox, enum step step, bool is_strict, struct
         if (result < 0) {
             return fault_while(why, "enter the sandbox: %s", walls[i].words);
         }
-        if (result == WALL_MISSING && is_strict) {
+        if (result == WALL_MISSING && sandbox->is_strict) {
             return fault(why, FAULT_DENIED, "enter the sandbox: %s: not permitted, although root",
                          walls[i].words);
         }
         if (result == WALL_MISSING) {
             remember_missing(sandbox, walls[i].words);
-        } else {
+        } else if (result != WALL_NONE) {
             sandbox->standing |= 1U << i;
         }
     }
@@ -75,19 +75,17 @@ static int build(struct sandbox *sandbox, enum step step, bool is_strict, struct
 int sandbox_enter_early(enum sandbox_profile profile, const struct sandbox_options *options,
                         struct sandbox *ret, struct fault *why)
 {
-    bool is_strict;
-
     *ret = (struct sandbox){.profile = profile};
     if (options) {
         ret->options = *options;
     }
-    is_strict = sandbox_is_root() && !ret->options.keep_user;
-    return build(ret, EARLY, is_strict, why);
+    ret->is_strict = sandbox_is_root() && !ret->options.keep_user;
+    return build(ret, EARLY, why);
 }
 
 int sandbox_enter_late(struct sandbox *sandbox, struct fault *why)
 {
-    return build(sandbox, LATE, !sandbox->options.keep_user, why);
+    return build(sandbox, LATE, why);
 }
 
 void sandbox_print(const struct sandbox *sandbox, struct buf *out)

@@ -7,8 +7,8 @@
  * needs paths is open (no dumps, system calls). Which walls, in which order: walls.def.
  *
  * Belongs here: the walls which a process can build around itself.
- * Does not belong here: walls built from outside (the empty root, sockets by notification:
- * runtime/broker), and who may have what (runtime/grant).
+ * Does not belong here: walls built from outside (sockets by notification: runtime/broker), and
+ * who may have what (runtime/grant).
  *
  * Use, in a program with one step:
  *     struct sandbox sandbox = {0};
@@ -26,7 +26,7 @@ struct buf;
 struct fault;
 
 enum sandbox_profile {
-#define PROFILE(NAME, name, id, network, calls, files, threads) SANDBOX_##NAME,
+#define PROFILE(NAME, name, id, network, root, calls, files, threads) SANDBOX_##NAME,
 #include "runtime/sandbox/profiles.def"
 #undef PROFILE
 };
@@ -52,6 +52,9 @@ struct sandbox {
     enum sandbox_profile profile;
     struct sandbox_options options;
     unsigned standing; /* a bit for each row of walls.def */
+    bool is_strict;    /* every wall must stand */
+    int root_child;    /* between the steps: the process that empties the root; 0: none */
+    int root_socket;   /* to it, valid while there is one */
     char missing[SANDBOX_MISSING_MAX]; /* walls that could not be built, in words; "" if none */
 };
 
@@ -62,7 +65,7 @@ struct sandbox {
  * @ret:     what stands
  * @why:     the reason
  *
- * Call with one thread. Root gives up everything or fails; anybody else (and keep_user) does what
+ * Call with one thread, and without a handler of SIGCHLD that reaps. Root gives up everything or fails; anybody else (and keep_user) does what
  * is possible, and @ret says what is missing.
  *
  * Afterwards PR_SET_DUMPABLE is 1, so that the process can still open its own /proc/self/pagemap.

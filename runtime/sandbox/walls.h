@@ -8,8 +8,9 @@
 
 #include "runtime/sandbox/sandbox.h"
 
-/* An answer of a wall: not possible without privileges that this process does not have. */
-enum { WALL_MISSING = 1 };
+/* Answers of a wall: not possible without privileges that this process does not have; not for
+ * this profile. */
+enum { WALL_MISSING = 1, WALL_NONE = 2 };
 
 /* Groups of syscalls.def, as bits. */
 enum sandbox_calls {
@@ -24,6 +25,7 @@ struct sandbox_rules {
     const char *name;
     uint32_t id;
     bool network;
+    bool root;
     unsigned calls;
     uint64_t files;
     uint64_t threads;
@@ -34,7 +36,7 @@ const struct sandbox_rules *sandbox_rules(enum sandbox_profile profile);
 /* Whether this process may still build the walls that need root. */
 bool sandbox_is_root(void);
 
-/* Each builds one wall. Return: 0, WALL_MISSING, or negative. */
+/* Each builds one wall. Return: 0, WALL_MISSING, WALL_NONE, or negative. */
 #define WALL(NAME, step, function, words) int function(struct sandbox *sandbox, struct fault *why);
 #include "runtime/sandbox/walls.def"
 #undef WALL

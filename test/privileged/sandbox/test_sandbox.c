@@ -198,6 +198,52 @@ static void root_misses_no_wall(void **state)
     assert_int_equal(exit_of(status_of(child)), 0);
 }
 
+/* No path leads out, from wherever it starts; nothing can be made. */
+static int do_look_around(void)
+{
+    static const char *const paths[] = {"/proc/self", "/etc/passwd", "../../etc", "/dev/null"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+        if (open(paths[i], O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOENT) {
+            return 1 + (int)i;
+        }
+    }
+    if (open("/new", O_CREAT | O_WRONLY | O_CLOEXEC, 0600) >= 0) {
+        return 10;
+    }
+    return open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) >= 0 ? 0 : 11;
+}
+
+static void the_worker_s_root_is_empty(void **state)
+{
+    (void)state;
+    assert_int_equal(exit_of(try_in(SANDBOX_WORKER, NULL, do_look_around)), 0);
+}
+
+static void a_worker_that_dies_between_the_steps_leaves_nobody(void **state)
+{
+    int pair[2];
+    uint8_t byte;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+    child = fork();
+    if (child == 0) {
+        struct sandbox sandbox = {0};
+        struct fault why = {0};
+
+        _exit(sandbox_enter_early(SANDBOX_WORKER, NULL, &sandbox, &why) == 0 &&
+                      sandbox.root_child > 0
+                  ? 0
+                  : 1);
+    }
+    assert_int_equal(close(pair[1]), 0);
+    assert_int_equal(exit_of(status_of(child)), 0);
+    assert_int_equal(read(pair[0], &byte, 1), 0); /* nobody holds the other end */
+    assert_int_equal(close(pair[0]), 0);
+}
+
 static void root_that_stays_root_says_so(void **state)
 {
     struct sandbox_options options = {.keep_user = true};
@@ -205,7 +251,7 @@ static void root_that_stays_root_says_so(void **state)
 
     (void)state;
     if (child == 0) {
-        words_child(&options, "a user of its own");
+        words_child(&options, "mounts of its own, a user of its own, an empty root");
     }
     assert_int_equal(exit_of(status_of(child)), 0);
 }
@@ -220,7 +266,8 @@ static void others_say_what_is_missing(void **state)
         if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0) {
             _exit(NOT_ENTERED);
         }
-        words_child(&options, "an empty network, an empty bounding set, a user of its own");
+        words_child(&options, "an empty network, mounts of its own, an empty bounding set, "
+                              "a user of its own, an empty root");
     }
     assert_int_equal(exit_of(status_of(child)), 0);
 }
@@ -233,6 +280,8 @@ int main(void)
         cmocka_unit_test(the_worker_has_a_network_of_its_own),
         cmocka_unit_test(descriptors_and_limits_are_as_asked),
         cmocka_unit_test(a_job_has_only_so_much_memory_and_time),
+        cmocka_unit_test(the_worker_s_root_is_empty),
+        cmocka_unit_test(a_worker_that_dies_between_the_steps_leaves_nobody),
         cmocka_unit_test(root_misses_no_wall),
         cmocka_unit_test(root_that_stays_root_says_so),
         cmocka_unit_test(others_say_what_is_missing),

@@ -170,11 +170,22 @@ static void what_is_not_listed_is_refused(void **state)
     assert_fails(SANDBOX_WORKER, do_clone3, ENOSYS);
 }
 
+static int etc = -1;
+
+static int do_open_shadow_below(void)
+{
+    return error_of(openat(etc, "shadow", O_RDONLY));
+}
+
 static void files_of_root_stay_closed(void **state)
 {
     (void)state;
-    assert_fails(SANDBOX_WORKER, do_open_shadow, EACCES);
+    etc = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_true(etc >= 0);
+    assert_fails(SANDBOX_WORKER, do_open_shadow, ENOENT);
+    assert_fails(SANDBOX_WORKER, do_open_shadow_below, EACCES);
     assert_fails(SANDBOX_IMAGES, do_open_shadow, EACCES);
+    assert_int_equal(close(etc), 0);
 }
 
 static void the_compiler_opens_no_path_at_all(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The real skep-worker, started as a supervisor starts it and looked at from outside. */
 #include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -154,6 +155,49 @@ static void a_ready_worker_stands_within_all_its_walls(void **state)
     assert_int_equal(program_end(&program), 0);
 }
 
+/* How many lines the file /proc/@pid/@name has, and the last of them. */
+static int lines_of(int pid, const char *name, char ret_last[256])
+{
+    char path[64];
+    FILE *lines = NULL;
+    int count = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+    lines = fopen(path, "re");
+    assert_non_null(lines);
+    while (fgets(ret_last, 256, lines)) {
+        count++;
+    }
+    (void)fclose(lines);
+    return count;
+}
+
+static void its_root_holds_nothing_and_nobody_is_left_beside_it(void **state)
+{
+    struct program program;
+    struct message ready;
+    char path[64];
+    char line[256] = "";
+    struct dirent *entry = NULL;
+    DIR *root = NULL;
+
+    (void)state;
+    program_begin(&program, false);
+    greet(&program, &ready);
+    assert_int_equal(lines_of(program.pid, "mounts", line), 1);
+    assert_non_null(strstr(line, " / tmpfs ro,nosuid,nodev,noexec"));
+    (void)snprintf(path, sizeof(path), "/proc/%d/root/", program.pid);
+    root = opendir(path);
+    assert_non_null(root);
+    while ((entry = readdir(root)) != NULL) {
+        assert_true(strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
+    }
+    (void)closedir(root);
+    (void)snprintf(path, sizeof(path), "task/%d/children", program.pid);
+    assert_int_equal(lines_of(program.pid, path, line), 0);
+    assert_int_equal(program_end(&program), 0);
+}
+
 static void every_thread_of_it_is_filtered(void **state)
 {
     struct program program;
@@ -195,7 +239,7 @@ static void people_see_its_domain(void **state)
     program_begin(&program, true);
     greet(&program, &ready);
     assert_int_equal(ready.ready.complete, 0);
-    assert_non_null(strstr(ready.ready.walls, "missing: a user of its own"));
+    assert_non_null(strstr(ready.ready.walls, "missing: mounts of its own, a user of its own"));
     (void)snprintf(path, sizeof(path), "/proc/%d/cmdline", program.pid);
     assert_int_equal(fs_read_small(AT_FDCWD, path, &words, &why), 0);
     assert_memory_equal(words.data, "skep-worker\0the-domain\0", 23);
@@ -249,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ready_worker_stands_within_all_its_walls),
+        cmocka_unit_test(its_root_holds_nothing_and_nobody_is_left_beside_it),
         cmocka_unit_test(every_thread_of_it_is_filtered),
         cmocka_unit_test(people_see_its_domain),
         cmocka_unit_test(what_is_not_compiled_by_us_is_refused),
