@@ -6,7 +6,6 @@
 #include "base/loop.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -84,12 +83,7 @@ static void child_free(own struct loop_child *child)
 int loop_new(own struct loop **ret, struct fault *why)
 {
     struct loop *loop = NEW(struct loop);
-    int done;
-
-    /* Newer libuv makes an io_uring where it can. One would go around the sandboxes' list of
-     * system calls, and making it inside ends the process. */
-    (void)setenv("UV_USE_IO_URING", "0", 1);
-    done = uv_loop_init(&loop->uv);
+    int done = uv_loop_init(&loop->uv);
     if (done < 0) {
         free(loop);
         return fault_sys(why, done, "make an event loop");

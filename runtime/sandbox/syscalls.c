@@ -63,11 +63,17 @@ static int add_rule(scmp_filter_ctx filter, const struct rule *rule)
                                        rule->value));
 }
 
+/* libuv makes a ring for every loop where it can, and does without where there are none. */
+static int refuse_rings(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0);
+}
+
 static int add_special_rules(scmp_filter_ctx filter)
 {
     const uint64_t narrow = UINT32_MAX;
     const uint64_t self = (uint64_t)getpid();
-    int err = 0;
+    int err = refuse_rings(filter);
 
     /* glibc falls back to clone, whose flags a filter can see. */
     err |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
@@ -102,19 +108,36 @@ static int fill(scmp_filter_ctx filter, unsigned groups)
     return err;
 }
 
-int wall_calls(struct sandbox *sandbox, struct fault *why)
+static int load(const struct sandbox *sandbox, scmp_filter_ctx filter, struct fault *why)
 {
-    AUTO(seccomp_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int err;
+    int err = seccomp_load(filter);
 
-    if (!filter || fill(filter, sandbox_rules(sandbox->profile)->calls) != 0) {
-        return fault(why, FAULT_INTERNAL, "the list of system calls does not make a filter");
-    }
-    err = seccomp_load(filter);
     if (err == -EACCES || err == -EINVAL || err == -ENOSYS) {
         return sandbox->options.keep_user
                    ? WALL_MISSING
                    : fault_sys(why, err, "load the filter of system calls");
     }
     return err < 0 ? fault_sys(why, err, "load the filter of system calls") : 0;
+}
+
+/* Early, because a ring that was made before would go around the list that comes late. */
+int wall_rings(struct sandbox *sandbox, struct fault *why)
+{
+    AUTO(seccomp_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+    if (!filter || seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) != 0 ||
+        refuse_rings(filter) != 0) {
+        return fault(why, FAULT_INTERNAL, "the filter of io_uring is none");
+    }
+    return load(sandbox, filter, why);
+}
+
+int wall_calls(struct sandbox *sandbox, struct fault *why)
+{
+    AUTO(seccomp_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+
+    if (!filter || fill(filter, sandbox_rules(sandbox->profile)->calls) != 0) {
+        return fault(why, FAULT_INTERNAL, "the list of system calls does not make a filter");
+    }
+    return load(sandbox, filter, why);
 }

@@ -73,6 +73,11 @@ static int do_io_uring(void)
     return error_of(syscall(SYS_io_uring_setup, 1, NULL));
 }
 
+static int do_use_ring(void)
+{
+    return error_of(syscall(SYS_io_uring_enter, 0, 1, 0, 0, NULL, 0));
+}
+
 static int do_bpf(void)
 {
     return error_of(syscall(SYS_bpf, 0, NULL, 0));
@@ -82,7 +87,7 @@ static void what_only_an_attacker_does_ends_the_process(void **state)
 {
     static attempt_fn *const attempts[] = {
         do_exec,    do_fork,  do_vfork, do_setuid,   do_ptrace,
-        do_unshare, do_setns, do_mount, do_io_uring, do_bpf,
+        do_unshare, do_setns, do_mount, do_use_ring, do_bpf,
     };
 
     (void)state;
@@ -168,6 +173,24 @@ static void what_is_not_listed_is_refused(void **state)
     assert_fails(SANDBOX_WORKER, do_prlimit, EPERM);
     assert_fails(SANDBOX_WORKER, do_dumpable, EPERM);
     assert_fails(SANDBOX_WORKER, do_clone3, ENOSYS);
+    assert_fails(SANDBOX_WORKER, do_io_uring, ENOSYS);
+    assert_fails(SANDBOX_IMAGES, do_io_uring, ENOSYS);
+}
+
+/* A ring that was made between the steps would go around the list of system calls. */
+static void rings_are_refused_from_the_first_step_on(void **state)
+{
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        struct sandbox sandbox = {0};
+        struct fault why = {0};
+
+        _exit(sandbox_enter_early(SANDBOX_WORKER, NULL, &sandbox, &why) < 0 ? NOT_ENTERED
+                                                                            : do_io_uring());
+    }
+    assert_int_equal(exit_of(status_of(child)), ENOSYS);
 }
 
 static int etc = -1;
@@ -270,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_only_an_attacker_does_ends_the_process),
         cmocka_unit_test(what_is_not_listed_is_refused),
+        cmocka_unit_test(rings_are_refused_from_the_first_step_on),
         cmocka_unit_test(files_of_root_stay_closed),
         cmocka_unit_test(the_compiler_opens_no_path_at_all),
         cmocka_unit_test(images_has_only_sockets_of_this_node),
