@@ -214,6 +214,14 @@ static int mount_mapped(const char *bundle, const char *target, const struct roo
     return done;
 }
 
+/* Whether the path has a folder ".." anywhere, at its end too. */
+static bool climbs(const char *path)
+{
+    size_t length = strlen(path);
+
+    return strstr(path, "/../") || (length >= 3 && strcmp(path + length - 3, "/..") == 0);
+}
+
 /* Return: 0 or negative errno. */
 static int mount_one(const struct rootfs_mount *row, const char *target,
                      const struct rootfs_flags *how)
@@ -254,7 +262,7 @@ int rootfs_mount_all(const char *bundle, const struct rootfs_mounts *mounts,
         if (snprintf(target, sizeof(target), "%s/rootfs%s%s", bundle,
                      row->target[0] != '\0' && row->target[0] != '/' ? "/" : "",
                      row->target) >= (int)sizeof(target) ||
-            strstr(target, "/../")) {
+            climbs(target)) {
             rootfs_unmount(bundle);
             return fault(why, FAULT_INVALID, "rootfs mount %zu has no usable target", i);
         }

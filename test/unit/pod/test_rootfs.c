@@ -149,6 +149,24 @@ static void a_message_replaces_what_the_file_held_and_follows_no_link(void **sta
     (void)rmdir(folder);
 }
 
+static void a_target_that_climbs_out_of_the_bundle_is_refused(void **state)
+{
+    static char type[] = "bind";
+    static char source[] = "/nonexistent";
+    static char targets[][16] = {"..", "/..", "/a/../../b"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+        struct rootfs_mount row = {.type = type, .source = source, .target = targets[i]};
+        const struct rootfs_mounts mounts = {.at = &row, .count = 1};
+        const struct rootfs_owner owner = {0};
+        struct fault why = {0};
+
+        assert_true(rootfs_mount_all("/nonexistent-bundle", &mounts, &owner, &why) < 0);
+        assert_non_null(strstr(why.text, "no usable target"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +175,7 @@ int main(void)
         cmocka_unit_test(lower_folders_are_named_from_their_common_folder),
         cmocka_unit_test(a_component_is_found_only_inside_its_root),
         cmocka_unit_test(a_message_replaces_what_the_file_held_and_follows_no_link),
+        cmocka_unit_test(a_target_that_climbs_out_of_the_bundle_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
