@@ -55,8 +55,10 @@ static int may_start(const struct guest *guest, struct fault *why)
 {
     const struct container *container = guest->container;
 
-    if (guest->id[0] != '\0' && container->init.state != GUEST_RUNNING &&
-        container->init.state != GUEST_PAUSED) {
+    if (guest->id[0] != '\0' && container->init.state == GUEST_PAUSED) {
+        return fault(why, FAULT_STATE, "container %s is paused", container->id);
+    }
+    if (guest->id[0] != '\0' && container->init.state != GUEST_RUNNING) {
         return fault(why, FAULT_STATE, "container %s init process is not running", container->id);
     }
     if (guest->state != GUEST_CREATED) {

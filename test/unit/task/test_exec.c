@@ -75,6 +75,25 @@ static void an_exec_lives_inside_its_container(void **state)
     expect_events(world, want, ARRAY_SIZE(want));
 }
 
+static void an_exec_of_a_paused_container_starts_after_its_resume(void **state)
+{
+    struct world *world = *state;
+    Task__PauseRequest pause = TASK__PAUSE_REQUEST__INIT;
+    Task__StartRequest request = TASK__START_REQUEST__INIT;
+
+    create_ok(world, "one");
+    start_ok(world, "one", "");
+    exec_ok(world, "e", "hello");
+    pause.id = TEXT("one");
+    (void)ask_ok(world, "Pause", &pause.base, NULL);
+    request.id = TEXT("one");
+    request.exec_id = TEXT("e");
+    ask_refused(world, "Start", &request.base, FAULT_STATE,
+                "container one is paused: failed precondition");
+    (void)ask_ok(world, "Resume", &pause.base, NULL);
+    start_ok(world, "one", "e");
+}
+
 static void the_end_of_the_init_ends_its_execs_first(void **state)
 {
     static const char *const want[] = {
@@ -252,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_exec_lives_inside_its_container),
+        TEST(an_exec_of_a_paused_container_starts_after_its_resume),
         TEST(the_end_of_the_init_ends_its_execs_first),
         TEST(an_exec_that_is_still_prepared_gives_up_with_the_init),
         TEST(an_artifact_runs_only_itself),
