@@ -50,11 +50,12 @@ static void reader_leave(struct image_reader *reader)
 
 static void child_kill(struct image_reader *reader)
 {
-    reader->io = loop_io_close(reader->io);
-    reader->socket = fd_close(reader->socket);
+    /* First, or it may find its socket closed and end by itself, which is another sentence. */
     if (reader->child) {
         (void)kill(reader->pid, SIGKILL);
     }
+    reader->io = loop_io_close(reader->io);
+    reader->socket = fd_close(reader->socket);
 }
 
 static void request_late(void *owner, struct image_request *request)

@@ -321,8 +321,8 @@ static bool is_prepared(void *owner)
 
 static void a_slow_create_delays_nobody_else(void **state)
 {
+    static struct ask slow; /* answered when the world closes */
     struct world *world = *state;
-    struct ask slow;
 
     fake_plan.holds_ready = true;
     bundle_write(world, "slow", NULL);
