@@ -52,6 +52,7 @@ struct sandbox {
     enum sandbox_profile profile;
     struct sandbox_options options;
     unsigned standing; /* a bit for each row of walls.def */
+    bool notifies;     /* socket(2) asks another process: notify.h */
     char missing[SANDBOX_MISSING_MAX]; /* walls that could not be built, in words; "" if none */
 };
 

@@ -105,9 +105,13 @@ static int fill(scmp_filter_ctx filter, unsigned groups)
 int wall_calls(struct sandbox *sandbox, struct fault *why)
 {
     AUTO(seccomp_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    unsigned calls = sandbox_rules(sandbox->profile)->calls;
     int err;
 
-    if (!filter || fill(filter, sandbox_rules(sandbox->profile)->calls) != 0) {
+    if (!sandbox->notifies) {
+        calls &= ~(unsigned)SOCKETS;
+    }
+    if (!filter || fill(filter, calls) != 0) {
         return fault(why, FAULT_INTERNAL, "the list of system calls does not make a filter");
     }
     err = seccomp_load(filter);
