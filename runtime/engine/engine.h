@@ -37,18 +37,18 @@ struct engine_why {
 };
 
 enum engine_log_level { ENGINE_LOG_ERROR, ENGINE_LOG_WARN, ENGINE_LOG_INFO, ENGINE_LOG_DEBUG };
+enum { ENGINE_SWITCHBOARD_SLOTS = 4194305 }; /* the thread ids that Linux gives, and 0 */
 
 /* Takes a line, borrowed for the call. Runs on any thread; must not block. */
 typedef void engine_log_fn(void *owner, enum engine_log_level level, const char *text);
 
-/**
- * struct engine_options - how large an engine is; vm.max_map_count may clamp it (logged)
- */
+/* How large an engine is; vm.max_map_count may clamp it (logged). */
 struct engine_options {
     uint32_t threads;   /* that run guests, at most 256; 0: one per CPU */
     uint32_t instances; /* of components, alive at once over all tasks; 0: 16,000 */
     engine_log_fn *log; /* may be NULL */
     void *log_owner;
+    uint32_t *switchboard; /* ENGINE_SWITCHBOARD_SLOTS slots; NULL: nobody asks who acts */
 };
 
 /**

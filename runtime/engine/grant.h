@@ -72,6 +72,7 @@ struct engine_folder {
  * @error:    stderr, -1: thrown away; the engine adds its own "skep: …" lines
  * @listener: a listening stream socket for a server; -1 for a command
  * @counters: where to count; NULL: nowhere
+ * @network_id: what stands in the switchboard while the task runs; 0: no sockets at all
  */
 struct engine_grant {
     const char *name;
@@ -88,4 +89,5 @@ struct engine_grant {
     const struct engine_folder *folders;
     struct engine_limits limits;
     struct engine_counters *counters;
+    uint32_t network_id;
 };

@@ -99,6 +99,9 @@ void sandbox_print(const struct sandbox *sandbox, struct buf *out)
             before = ", ";
         }
     }
+    if (sandbox->notifies) {
+        buf_print(out, "%ssockets by notification", before);
+    }
     if (sandbox->missing[0] != '\0') {
         buf_print(out, "; missing: %s", sandbox->missing);
     }

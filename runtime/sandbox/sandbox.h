@@ -55,6 +55,7 @@ struct sandbox {
     bool is_strict;    /* every wall must stand */
     int root_child;    /* between the steps: the process that empties the root; 0: none */
     int root_socket;   /* to it, valid while there is one */
+    bool notifies;     /* socket(2) asks another process: notify.h */
     char missing[SANDBOX_MISSING_MAX]; /* walls that could not be built, in words; "" if none */
 };
 

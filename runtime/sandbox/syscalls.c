@@ -135,8 +135,12 @@ int wall_rings(struct sandbox *sandbox, struct fault *why)
 int wall_calls(struct sandbox *sandbox, struct fault *why)
 {
     AUTO(seccomp_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    unsigned calls = sandbox_rules(sandbox->profile)->calls;
 
-    if (!filter || fill(filter, sandbox_rules(sandbox->profile)->calls) != 0) {
+    if (!sandbox->notifies) {
+        calls &= ~(unsigned)SOCKETS;
+    }
+    if (!filter || fill(filter, calls) != 0) {
         return fault(why, FAULT_INTERNAL, "the list of system calls does not make a filter");
     }
     return load(sandbox, filter, why);

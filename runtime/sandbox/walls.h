@@ -19,6 +19,7 @@ enum sandbox_calls {
     PATHS = 4,
     STREAMS = 8,
     UNIX = 16,
+    SOCKETS = 32, /* only where notify_sockets() stands */
 };
 
 struct sandbox_rules {

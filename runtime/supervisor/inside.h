@@ -17,6 +17,7 @@ struct supervisor {
     own struct compiler *compiler;
     own struct placement *placement;
     own struct idmaps *idmaps;
+    own struct sockets *sockets;
     bool plain;      /* no privileges: ordinary descriptors for folders */
     size_t openings; /* that run off the loop and use @idmaps */
     bool is_closed;  /* freed when the last of them comes back */

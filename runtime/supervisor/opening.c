@@ -32,6 +32,7 @@ void opened_fini(struct opened *opened)
 {
     opened->folders = folders_close(opened->folders);
     opened->listener = fd_close(opened->listener);
+    opened->network = fd_close(opened->network);
     opened->netns = netns_free(opened->netns);
 }
 
@@ -90,6 +91,27 @@ static int listener_open(struct opening *opening, struct fault *why)
     return listen_open(&plan, &opening->opened.listener, &opening->opened.port, why);
 }
 
+/* Where the task's own sockets are made: nowhere, unless its grant names a place. */
+static int network_open(struct opening *opening, struct fault *why)
+{
+    const struct grant *grant = opening->grant;
+    int netns = opening->opened.netns ? netns_descriptor(opening->opened.netns) : opening->netns;
+
+    if (grant->network == GRANT_NETWORK_NODE) {
+        return netns_open("/proc/thread-self/ns/net", &opening->opened.network, why);
+    }
+    if (grant->network == GRANT_NETWORK_NONE || (netns < 0 && !grant->netns)) {
+        return 0;
+    }
+    if (netns < 0) {
+        return netns_open(grant->netns, &opening->opened.network, why);
+    }
+    opening->opened.network = fd_duplicate(netns);
+    return opening->opened.network < 0
+               ? fault_sys(why, opening->opened.network, "keep a network namespace open")
+               : 0;
+}
+
 static int open_all(struct opening *opening, struct fault *why)
 {
     const struct folders_plan plan = {.grant = opening->grant,
@@ -97,7 +119,10 @@ static int open_all(struct opening *opening, struct fault *why)
                                       .plain = opening->supervisor->plain};
 
     TRY(folders_open(&plan, &opening->opened.folders, why));
-    return opening->server ? listener_open(opening, why) : 0;
+    if (opening->server) {
+        TRY(listener_open(opening, why));
+    }
+    return network_open(opening, why);
 }
 
 static void opening_work(void *owner)
@@ -136,7 +161,7 @@ struct opening *opening_begin(struct supervisor *supervisor, const struct run_pl
                                 .netns = plan->netns < 0 ? -1 : fd_duplicate(plan->netns),
                                 .address = plan->address ? COPY_TEXT(plan->address) : NULL,
                                 .server = server,
-                                .opened = {.listener = -1}};
+                                .opened = {.listener = -1, .network = -1}};
     supervisor->openings++;
     loop_work(supervisor->loop, opening_work, opening_done, opening);
     return opening;

@@ -19,11 +19,12 @@ struct opening;
 struct run_plan;
 struct supervisor;
 
-/* What came of it; rests at {NULL, NULL, -1, 0}. */
+/* What came of it; rests at {.listener = -1, .network = -1}. */
 struct opened {
     own struct folders *folders;
     own struct netns *netns; /* made for a task that has none */
     int listener;            /* of a server, else -1 */
+    int network;             /* the namespace of its sockets; -1: it gets none */
     uint16_t port;
 };
 void opened_fini(struct opened *opened);

@@ -25,6 +25,7 @@ static void descriptors_close(struct run *run)
 {
     run->opened.folders = folders_close(run->opened.folders);
     run->opened.listener = fd_close(run->opened.listener);
+    run->opened.network = fd_close(run->opened.network);
     run->memory = fd_close(run->memory);
     run->stdio.in = fd_close(run->stdio.in);
     run->stdio.out = fd_close(run->stdio.out);
@@ -85,7 +86,7 @@ static void on_opened(void *owner, struct opened *opened, const struct fault *fa
         return;
     }
     run->opened = *opened;
-    *opened = (struct opened){.listener = -1};
+    *opened = (struct opened){.listener = -1, .network = -1};
     if (grant_put(run, &why) < 0) {
         run_fail(run, &why);
         return;
@@ -128,6 +129,7 @@ static void run_go(struct run *run)
                                       .out = run->stdio.out,
                                       .err = run->stdio.err,
                                       .listener = run->opened.listener,
+                                      .netns = run->opened.network,
                                       .folders = folders,
                                       .folders_count = folders_count(run->opened.folders)};
 
@@ -295,6 +297,7 @@ int run_new(struct supervisor *supervisor, const struct run_plan *plan,
     run->plan = *plan;
     run->plan.address = run->address;
     run->opened.listener = -1;
+    run->opened.network = -1;
     run->memory = -1;
     run->stdio = (struct run_stdio){-1, -1, -1};
     run->later = (struct later){.fn = run_later, .owner = run};

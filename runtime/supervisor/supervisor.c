@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/process.h"
 #include "runtime/broker/idmap.h"
+#include "runtime/broker/sockets.h"
 #include "runtime/cache/cache.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/supervisor/compile.h"
@@ -51,6 +52,7 @@ static int placement_make(struct supervisor *supervisor, const struct supervisor
     char program[PATH_MAX];
     const struct worker_process_plan plan = {.loop = supervisor->loop,
                                              .laters = supervisor->laters,
+                                             .sockets = supervisor->sockets,
                                              .program = program,
                                              .threads = options->threads,
                                              .instances = options->instances,
@@ -65,11 +67,14 @@ int supervisor_new(struct loop *loop, const struct supervisor_options *options,
                    own struct supervisor **ret, struct fault *why)
 {
     AUTO(supervisor_free) struct supervisor *supervisor = NEW(struct supervisor);
+    struct sockets_options sockets = {.user = 0};
 
     supervisor->loop = loop;
     supervisor->laters = laters_new(loop);
     supervisor->plain = geteuid() != 0;
-    supervisor->idmaps = idmaps_new(options->keep_user ? geteuid() : sandbox_user(SANDBOX_WORKER));
+    sockets.user = options->keep_user ? geteuid() : sandbox_user(SANDBOX_WORKER);
+    supervisor->idmaps = idmaps_new(sockets.user);
+    TRY(sockets_new(&sockets, &supervisor->sockets, why));
     TRY(compiler_make(supervisor, options, why));
     TRY(placement_make(supervisor, options, why));
     *ret = TAKE(supervisor);
@@ -93,6 +98,7 @@ struct supervisor *supervisor_free(own struct supervisor *supervisor)
         return NULL;
     }
     supervisor->placement = placement_free(supervisor->placement);
+    supervisor->sockets = sockets_free(supervisor->sockets);
     supervisor->compiler = compiler_free(supervisor->compiler);
     supervisor->laters = laters_free(supervisor->laters);
     supervisor->is_closed = true;

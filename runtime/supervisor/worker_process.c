@@ -16,9 +16,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "runtime/broker/sockets.h"
+#include "runtime/stats/switchboard.h"
 #include "runtime/supervisor/worker_tasks.h"
 
-enum { LOG_LINES_PER_S = 100, WORKER_LOOK_S = 30 };
+enum { WORKER_LOOK_S = 30 };
 
 /* What runs off the loop; @worker is NULL when nobody waits for it any more. */
 struct spawn {
@@ -122,6 +124,7 @@ static void worker_gone(struct worker_process *worker)
 void worker_process_end(struct worker_process *worker, const struct fault *why)
 {
     laters_remove(worker->laters, &worker->end);
+    worker->desk = sockets_dismiss(worker->desk);
     if (why && worker->broken.kind == FAULT_NONE) {
         worker->broken = *why;
     }
@@ -212,35 +215,27 @@ static void timer_fired(void *owner)
     }
 }
 
-static void log_message(struct worker_process *worker, const struct message_log *line)
+/* Its calls of socket(2) are answered from now on. */
+static int open_desk(struct worker_process *worker, int *fds, struct fault *why)
 {
-    uint64_t now = clock_now_ns();
-
-    if (line->level == LOG_LEVEL_ERROR) {
-        (void)snprintf(worker->last_words, sizeof(worker->last_words), "%s", line->text);
-    }
-    if (now - worker->lines_since_ns > NS_PER_S) {
-        if (worker->lines > LOG_LINES_PER_S) {
-            log_warn("worker lines dropped", "domain=%s count=%u", worker->domain,
-                     worker->lines - LOG_LINES_PER_S);
-        }
-        worker->lines_since_ns = now;
-        worker->lines = 0;
-    }
-    worker->lines++;
-    if (worker->lines <= LOG_LINES_PER_S) {
-        log_line((enum log_level)line->level, "worker", "domain=%s %s", worker->domain, line->text);
-    }
+    return worker->sockets ? sockets_admit(worker->sockets, TAKE_FD(fds[0]), worker->board,
+                                           &worker->desk, why)
+                           : 0;
 }
 
-static void worker_ready(struct worker_process *worker, const struct message_ready *ready)
+static int worker_ready(struct worker_process *worker, const struct message_ready *ready, int *fds,
+                        struct fault *why)
 {
+    if (ready->sockets != 0) {
+        TRY(open_desk(worker, fds, why));
+    }
     worker->state = WORKER_READY;
     log_line(ready->complete ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "worker ready",
              "domain=%s pid=%d instances=%u walls=%s", worker->domain, worker->pid,
              ready->instances, ready->walls);
     loop_timer_set(worker->timer, WORKER_LOOK_S * NS_PER_S);
     loads_begin(worker);
+    return 0;
 }
 
 static void on_message(void *owner, const struct message *message, int *fds, size_t count)
@@ -249,14 +244,13 @@ static void on_message(void *owner, const struct message *message, int *fds, siz
     struct fault why = {0};
     int done = 0;
 
-    (void)fds; /* no message of a worker brings any; the channel has checked */
-    (void)count;
-    if (message->kind == MESSAGE_LOG) {
-        log_message(worker, &message->log);
-    } else if (message->kind == MESSAGE_READY && worker->state == WORKER_GREETING) {
-        worker_ready(worker, &message->ready);
-    } else if (worker->state != WORKER_READY || message->kind == MESSAGE_READY) {
+    (void)count; /* as many as the message says; the channel has checked */
+    if (!worker_may_say(worker, message->kind)) {
         done = fault(&why, FAULT_INTERNAL, "%s at the wrong time", message_name(message->kind));
+    } else if (message->kind == MESSAGE_LOG) {
+        worker_log(worker, &message->log);
+    } else if (message->kind == MESSAGE_READY) {
+        done = worker_ready(worker, &message->ready, fds, &why);
     } else {
         done = tasks_message(worker, message, &why);
     }
@@ -286,12 +280,18 @@ static int greet(struct worker_process *worker, struct fault *why)
                                   .hello = {.version = MESSAGE_VERSION,
                                             .threads = worker->threads,
                                             .instances = worker->instances}};
-    int memory = fd_duplicate(stats_page_memory(worker->page));
+    int fds[2];
 
-    if (memory < 0) {
-        return fault_sys(why, memory, "share the stats page");
+    fds[0] = fd_duplicate(stats_page_memory(worker->page));
+    fds[1] = fd_duplicate(switchboard_memory(worker->board));
+    if (fds[0] < 0 || fds[1] < 0) {
+        int err = fds[0] < 0 ? fds[0] : fds[1];
+
+        (void)fd_close(fds[0]);
+        (void)fd_close(fds[1]);
+        return fault_sys(why, err, "share the stats page and the switchboard");
     }
-    return channel_send(worker->channel, &hello, &memory, 1, why);
+    return channel_send(worker->channel, &hello, fds, ARRAY_SIZE(fds), why);
 }
 
 static int spawn_take(struct worker_process *worker, struct spawn *spawn, struct fault *why)
@@ -352,7 +352,9 @@ int worker_process_new(const struct worker_process_plan *plan,
     worker->end = (struct later){.fn = end_later, .owner = worker};
     RB_INIT(&worker->tasks);
     TAILQ_INIT(&worker->loads);
+    worker->sockets = plan->sockets;
     TRY(stats_page_new(&worker->page, why));
+    TRY(switchboard_new(&worker->board, why));
     worker->timer = loop_timer_new(plan->loop, timer_fired, worker);
     spawn = NEW(struct spawn);
     *spawn = (struct spawn){.worker = worker,
@@ -383,7 +385,9 @@ struct worker_process *worker_process_free(own struct worker_process *worker)
         worker->child = loop_child_forget(worker->child);
     }
     worker->timer = loop_timer_free(worker->timer);
+    worker->desk = sockets_dismiss(worker->desk);
     worker->page = stats_page_free(worker->page);
+    worker->board = switchboard_free(worker->board);
     free(worker->domain);
     free(worker);
     return NULL;

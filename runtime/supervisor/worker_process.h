@@ -23,12 +23,14 @@ struct engine_counters;
 struct fault;
 struct laters;
 struct loop;
+struct sockets;
 struct worker_task;
 struct worker_process;
 
 struct worker_process_plan {
     struct loop *loop;     /* borrowed, must outlive it */
     struct laters *laters; /* borrowed, must outlive it */
+    struct sockets *sockets; /* borrowed, must outlive it; NULL: no sockets */
     const char *program;   /* absolute path of skep-worker; copied */
     const char *domain;    /* copied */
     uint32_t threads;
@@ -93,6 +95,7 @@ struct worker_task_grant {
     int out;
     int err;
     int listener;
+    int netns; /* where its sockets are made; -1: none */
     const int *folders;
     size_t folders_count;
 };

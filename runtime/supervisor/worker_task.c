@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "runtime/broker/sockets.h"
 #include "runtime/stats/page.h"
 #include "runtime/supervisor/worker_tasks.h"
 
@@ -19,6 +20,24 @@ static int by_id(const struct worker_task *one, const struct worker_task *other)
 RB_PROTOTYPE_INTERNAL(task_tree, worker_task, link, by_id, UNUSED static)
 RB_GENERATE_INTERNAL(task_tree, worker_task, link, by_id, UNUSED static)
 
+/* Sockets for a task, where it has a namespace and its worker asks for them. */
+static int network_begin(struct worker_task *task, int netns, struct fault *why)
+{
+    task->network = 0;
+    if (netns < 0 || !task->worker->desk) {
+        return 0;
+    }
+    return sockets_grant(task->worker->desk, netns, &task->network, why);
+}
+
+static void network_end(struct worker_task *task)
+{
+    if (task->worker->desk) {
+        sockets_revoke(task->worker->desk, task->network);
+    }
+    task->network = 0;
+}
+
 /* Takes a task out of the worker: its slot, its load, its place in the table. */
 static void task_leave(struct worker_task *task)
 {
@@ -28,6 +47,7 @@ static void task_leave(struct worker_task *task)
     if (task->state == TASK_STARTING || task->state == TASK_RUNNING) {
         stats_page_read(worker->page, task->slot, &task->last);
         stats_page_release(worker->page, task->slot);
+        network_end(task);
     }
     (void)RB_REMOVE(task_tree, &worker->tasks, task);
     load_leave(worker, task->load);
@@ -135,10 +155,12 @@ int worker_task_start(struct worker_task *task, const struct worker_task_grant *
     }
     TRY(stats_page_admit(worker->page, &task->slot, why));
     start->slot = task->slot;
-    if (fds_duplicate(fds, count, why) < 0) {
+    if (network_begin(task, grant->netns, why) < 0 || fds_duplicate(fds, count, why) < 0) {
         stats_page_release(worker->page, task->slot);
+        network_end(task);
         return -1;
     }
+    start->network = task->network;
     task->state = TASK_STARTING;
     worker_process_send(worker, &message, fds, count);
     return 0;

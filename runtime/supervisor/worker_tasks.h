@@ -47,6 +47,7 @@ struct worker_task {
     enum task_state state;
     struct later tell;           /* of a component that was loaded already */
     uint32_t slot;               /* STARTING and RUNNING */
+    uint32_t network;            /* the same; 0: no sockets */
     struct engine_counters last; /* OVER */
 };
 
@@ -76,6 +77,9 @@ struct worker_process {
     uint32_t threads;
     uint32_t instances;
     struct stats_page *page;
+    struct switchboard *board;
+    struct sockets *sockets;
+    struct sockets_worker *desk; /* NULL: none before READY, or nowhere to ask */
     struct task_tree tasks;
     TAILQ_HEAD(, load) loads;
     size_t loads_idle;
@@ -95,6 +99,10 @@ void worker_process_end(struct worker_process *worker, const struct fault *why);
 /* Sends, or ends the worker soon. */
 void worker_process_send(struct worker_process *worker, const struct message *message,
                          const int *fds, size_t count);
+
+/* worker_words.c: may it say this now; a line for the log. */
+bool worker_may_say(const struct worker_process *worker, enum message_kind kind);
+void worker_log(struct worker_process *worker, const struct message_log *line);
 
 /* worker_task.c: messages of a worker that is READY. Return: 0, or negative: it broke the rules. */
 int tasks_message(struct worker_process *worker, const struct message *message, struct fault *why)

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "runtime/sandbox/notify.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/wire/message.h"
 #include "runtime/worker/worker.h"
@@ -36,12 +37,21 @@ static void tell_supervisor(const struct fault *why)
     }
 }
 
-static int close_doors(void *owner, struct message_ready *ready, struct fault *why)
+/* What main() has between the early walls and the late ones. */
+struct doors {
+    struct sandbox sandbox;
+    int listener; /* of socket(2); -1: none, or handed away */
+};
+
+static int close_doors(void *owner, struct message_ready *ready, int *ret_listener,
+                       struct fault *why)
 {
     AUTO(buf_fini) struct buf walls = BUF(sizeof(ready->walls));
-    struct sandbox *sandbox = (struct sandbox *)owner;
+    struct doors *doors = (struct doors *)owner;
+    struct sandbox *sandbox = &doors->sandbox;
 
     TRY(sandbox_enter_late(sandbox, why));
+    *ret_listener = TAKE_FD(doors->listener);
     sandbox_print(sandbox, &walls);
     buf_put_u8(&walls, 0);
     message_set_text(ready->walls, sizeof(ready->walls), (const char *)walls.data);
@@ -52,8 +62,8 @@ static int close_doors(void *owner, struct message_ready *ready, struct fault *w
 int main(int argc, char **argv)
 {
     struct sandbox_options options = {.fds_kept = WORKER_SOCKET + 1};
-    struct sandbox sandbox = {.standing = 0};
-    struct worker_plan plan = {.socket = WORKER_SOCKET, .ready = close_doors, .owner = &sandbox};
+    struct doors doors = {.listener = -1};
+    struct worker_plan plan = {.socket = WORKER_SOCKET, .ready = close_doors, .owner = &doors};
     struct worker *worker = NULL;
     struct fault why = {0};
 
@@ -64,7 +74,8 @@ int main(int argc, char **argv)
         return 2;
     }
     options.keep_user = argc == 3;
-    if (sandbox_enter_early(SANDBOX_WORKER, &options, &sandbox, &why) < 0 ||
+    if (sandbox_enter_early(SANDBOX_WORKER, &options, &doors.sandbox, &why) < 0 ||
+        notify_sockets(&doors.sandbox, &doors.listener, &why) < 0 ||
         loop_new(&plan.loop, &why) < 0 || worker_new(&plan, &worker, &why) < 0) {
         tell_supervisor(&why);
         return 1;

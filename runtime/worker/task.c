@@ -113,6 +113,7 @@ int task_start(struct task_start *start, struct engine_task **ret, struct fault 
     given.error = fd_at(start, places.error);
     given.listener = fd_at(start, places.listener);
     given.folder_count = grant->folders_count;
+    given.network_id = start->message->network;
     given.counters = stats_page_counters(start->page, start->message->slot);
     task_limits(&grant->limits, &given.limits);
     if (engine_task_start(start->component, &given, start->watcher, ret, &engine_why) < 0) {

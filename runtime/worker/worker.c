@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "runtime/engine/engine.h"
 #include "runtime/stats/page.h"
+#include "runtime/stats/switchboard.h"
 #include "runtime/wire/channel.h"
 #include "runtime/worker/mailbox.h"
 #include "runtime/worker/shelf.h"
@@ -52,6 +53,7 @@ struct worker {
     struct mailbox *mailbox;
     struct engine *engine; /* NULL before HELLO */
     struct stats_page *page;
+    struct switchboard *board;
     struct shelf components;
     struct shelf tasks;
     char last_words[FAULT_TEXT_MAX];
@@ -113,6 +115,7 @@ struct worker *worker_free(own struct worker *worker)
     (void)mailbox_free(worker->mailbox);
     shelf_each(&worker->tasks, free_task);
     (void)stats_page_free(worker->page);
+    (void)switchboard_free(worker->board);
     free(worker);
     return NULL;
 }
@@ -154,11 +157,12 @@ static void on_end(void *owner, const struct fault *failed)
 }
 
 /* A supervisor that is gone is told by on_end(); one that does not read ends the worker. */
-static void answer(struct worker *worker, const struct message *message)
+static void answer(struct worker *worker, const struct message *message, const int *fds)
 {
     struct fault why = {0};
 
-    if (channel_send(worker->channel, message, NULL, 0, &why) < 0 && why.kind == FAULT_LIMIT) {
+    if (channel_send(worker->channel, message, fds, message_fds(message), &why) < 0 &&
+        why.kind == FAULT_LIMIT) {
         give_up(worker, &why);
     }
 }
@@ -207,10 +211,10 @@ static void on_ending(void *owner, uint64_t number, const struct engine_exit *en
     message.exited.how = (uint32_t)end->how;
     message.exited.code = (uint32_t)end->code & 0xff;
     message_set_text(message.exited.text, sizeof(message.exited.text), end->text);
-    answer(worker, &message);
+    answer(worker, &message, NULL);
 }
 
-static int start_engine(struct worker *worker, const struct message_hello *hello, int memory,
+static int start_engine(struct worker *worker, const struct message_hello *hello, const int *fds,
                         struct fault *why)
 {
     struct engine_options options = {.threads = hello->threads,
@@ -223,7 +227,9 @@ static int start_engine(struct worker *worker, const struct message_hello *hello
         return fault(why, FAULT_STATE, "HELLO comes once, in version %d, not %u", MESSAGE_VERSION,
                      hello->version);
     }
-    TRY(stats_page_map(memory, &worker->page, why));
+    TRY(stats_page_map(fds[0], &worker->page, why));
+    TRY(switchboard_map(fds[1], &worker->board, why));
+    options.switchboard = switchboard_slots(worker->board);
     if (engine_new(&options, &worker->engine, &engine_why) < 0) {
         return fault(why, FAULT_INTERNAL, "start the engine: %s", engine_why.text);
     }
@@ -233,16 +239,18 @@ static int start_engine(struct worker *worker, const struct message_hello *hello
 static void do_hello(struct worker *worker, const struct message *message, int *fds, size_t count)
 {
     struct message ready = {.kind = MESSAGE_READY};
+    int listener = -1;
     struct fault why = {0};
 
     (void)count;
-    if (start_engine(worker, &message->hello, fds[0], &why) < 0 ||
-        worker->plan.ready(worker->plan.owner, &ready.ready, &why) < 0) {
+    if (start_engine(worker, &message->hello, fds, &why) < 0 ||
+        worker->plan.ready(worker->plan.owner, &ready.ready, &listener, &why) < 0) {
         give_up(worker, &why);
         return;
     }
     ready.ready.instances = engine_instances(worker->engine);
-    answer(worker, &ready);
+    ready.ready.sockets = listener >= 0 ? 1 : 0;
+    answer(worker, &ready, &listener); /* our copy is closed once it is sent */
 }
 
 static void do_load(struct worker *worker, const struct message *message, int *fds, size_t count)
@@ -266,7 +274,7 @@ static void do_load(struct worker *worker, const struct message *message, int *f
         loaded.loaded.ok = 1;
         loaded.loaded.kind = (uint32_t)info.kind;
     }
-    answer(worker, &loaded);
+    answer(worker, &loaded, NULL);
 }
 
 static void do_unload(struct worker *worker, const struct message *message, int *fds, size_t count)
@@ -321,7 +329,7 @@ static void do_start(struct worker *worker, const struct message *message, int *
     } else {
         started.started.ok = 1;
     }
-    answer(worker, &started);
+    answer(worker, &started, NULL);
 }
 
 /* The engine's handle of a task, NULL when it has ended. */

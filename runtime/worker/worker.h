@@ -14,8 +14,11 @@ struct loop;
 struct message_ready;
 struct worker;
 
-/* Called once, when the engine runs: the doors close. Fills in walls and complete of @ready. */
-typedef int worker_ready_fn(void *owner, struct message_ready *ready, struct fault *why);
+/* Called once, when the engine runs: the doors close. Fills in walls and complete of
+ * @ready; @ret_listener (given as -1, which stays on failure) becomes the worker's, which hands it
+ * to the supervisor. */
+typedef int worker_ready_fn(void *owner, struct message_ready *ready, int *ret_listener,
+                            struct fault *why);
 
 struct worker_plan {
     struct loop *loop; /* borrowed, must outlive the worker */

@@ -27,6 +27,7 @@ pub struct Options {
     pub instances: u32,
     pub log: Option<LogFn>,
     pub log_owner: *mut c_void,
+    pub switchboard: *mut u32,
 }
 
 #[repr(C)]
@@ -93,6 +94,7 @@ pub struct Grant {
     pub folders: *const Folder,
     pub limits: Limits,
     pub counters: *mut Counters,
+    pub network_id: u32,
 }
 
 #[repr(C)]

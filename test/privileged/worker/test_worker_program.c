@@ -21,6 +21,7 @@
 #include "base/fs.h"
 #include "base/process.h"
 #include "runtime/stats/page.h"
+#include "runtime/stats/switchboard.h"
 #include "runtime/wire/message.h"
 
 enum { PATIENCE_MS = 30000 };
@@ -29,6 +30,8 @@ struct program {
     int pid;
     int socket;
     struct stats_page *page;
+    struct switchboard *board;
+    int listener; /* of its socket(2), after READY; -1: none */
 };
 
 static void program_begin(struct program *program, bool keep_user)
@@ -45,6 +48,8 @@ static void program_begin(struct program *program, bool keep_user)
     (void)snprintf(path, sizeof(path), "%s/bin/skep-worker", build);
     assert_int_equal(fd_pair(pair), 0);
     assert_int_equal(stats_page_new(&program->page, &why), 0);
+    assert_int_equal(switchboard_new(&program->board, &why), 0);
+    program->listener = -1;
     plan.path = path;
     plan.fds = &pair[1];
     if (process_start(&plan, &program->pid, &why) < 0) {
@@ -54,29 +59,34 @@ static void program_begin(struct program *program, bool keep_user)
     program->socket = pair[0];
 }
 
-static void tell(const struct program *program, const struct message *message, int fd)
+static void tell(const struct program *program, const struct message *message, const int *fds)
 {
     AUTO(buf_fini) struct buf bytes = BUF(MESSAGE_BYTES_MAX);
 
     message_encode(message, &bytes);
-    assert_int_equal(fd_send(program->socket, bytes.data, bytes.length, &fd, fd < 0 ? 0 : 1), 0);
+    assert_int_equal(fd_send(program->socket, bytes.data, bytes.length, fds, message_fds(message)),
+                     0);
 }
 
 /* The next message that is no LOG; a worker that says nothing or leaves is a failure. */
-static void hear(const struct program *program, struct message *ret)
+static void hear(struct program *program, struct message *ret)
 {
     do {
         struct pollfd ready = {.fd = program->socket, .events = POLLIN};
         struct fault why = {0};
         char bytes[MESSAGE_BYTES_MAX];
-        size_t count = 0;
+        int fds[1] = {-1};
+        size_t count = ARRAY_SIZE(fds);
         int got;
 
         assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
-        got = fd_receive(program->socket, bytes, sizeof(bytes), NULL, &count);
+        got = fd_receive(program->socket, bytes, sizeof(bytes), fds, &count);
         assert_true(got > 0);
-        if (message_decode((struct text){bytes, (size_t)got}, 0, MESSAGE_UP, ret, &why) < 0) {
+        if (message_decode((struct text){bytes, (size_t)got}, count, MESSAGE_UP, ret, &why) < 0) {
             fail_msg("%s", why.text);
+        }
+        if (count > 0) {
+            program->listener = fds[0];
         }
         if (ret->kind == MESSAGE_LOG) {
             print_message("worker: %s\n", ret->log.text);
@@ -92,15 +102,19 @@ static int program_end(struct program *program)
     program->socket = fd_close(program->socket);
     assert_int_equal(waitpid(program->pid, &status, 0), program->pid);
     (void)stats_page_free(program->page);
+    (void)switchboard_free(program->board);
+    (void)fd_close(program->listener);
     return status;
 }
 
-static void greet(const struct program *program, struct message *ret)
+static void greet(struct program *program, struct message *ret)
 {
     struct message hello = {.kind = MESSAGE_HELLO,
                             .hello = {.version = MESSAGE_VERSION, .threads = 2, .instances = 100}};
 
-    tell(program, &hello, stats_page_memory(program->page));
+    const int fds[] = {stats_page_memory(program->page), switchboard_memory(program->board)};
+
+    tell(program, &hello, fds);
     hear(program, ret);
     assert_int_equal(ret->kind, MESSAGE_READY);
 }
@@ -145,6 +159,8 @@ static void a_ready_worker_stands_within_all_its_walls(void **state)
     assert_true(ready.ready.instances > 0);
     print_message("walls: %s\n", ready.ready.walls);
     assert_int_equal(ready.ready.complete, 1);
+    assert_int_equal(ready.ready.sockets, 1);
+    assert_non_null(strstr(ready.ready.walls, "sockets by notification"));
     assert_true(status_has(program.pid, "Uid:\t64201\t64201\t64201\t64201"));
     assert_true(status_has(program.pid, "Gid:\t64201\t64201\t64201\t64201"));
     assert_true(status_has(program.pid, "CapEff:\t0000000000000000"));
@@ -256,7 +272,7 @@ static void what_is_not_compiled_by_us_is_refused(void **state)
     (void)state;
     program_begin(&program, false);
     greet(&program, &message);
-    tell(&program, &load, garbage);
+    tell(&program, &load, &garbage);
     hear(&program, &message);
     assert_int_equal(message.kind, MESSAGE_LOADED);
     assert_int_equal(message.loaded.ok, 0);

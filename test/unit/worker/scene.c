@@ -2,6 +2,8 @@
 /* Both ends of the socket are on one loop, so nothing here waits but the loop. */
 #include "test/unit/worker/scene.h"
 
+#include "runtime/stats/switchboard.h"
+
 static void on_message(void *owner, const struct message *message, int *fds, size_t count)
 {
     struct scene *scene = (struct scene *)owner;
@@ -51,9 +53,10 @@ void scene_await(struct scene *scene, enum message_kind kind, size_t count)
     (void)loop_timer_free(deadline);
 }
 
-static int doors(void *owner, struct message_ready *ready, struct fault *why)
+static int doors(void *owner, struct message_ready *ready, int *ret_listener, struct fault *why)
 {
     (void)owner;
+    (void)ret_listener;
     (void)why;
     message_set_text(ready->walls, sizeof(ready->walls), "none in tests");
     return 0;
@@ -79,6 +82,7 @@ void scene_begin(struct scene *scene)
     memset(&fake_seen, 0, sizeof(fake_seen));
     assert_int_equal(loop_new(&scene->loop, &why), 0);
     assert_int_equal(stats_page_new(&scene->page, &why), 0);
+    assert_int_equal(switchboard_new(&scene->board, &why), 0);
     assert_int_equal(fd_pair(pair), 0);
     assert_int_equal(channel_new(scene->loop, pair[0], MESSAGE_UP, &events, scene,
                                  &scene->channel, &why), 0);
@@ -91,9 +95,10 @@ void scene_hello(struct scene *scene, uint32_t version, uint32_t instances)
 {
     struct message hello = {.kind = MESSAGE_HELLO,
                             .hello = {.version = version, .instances = instances}};
-    int memory = fd_duplicate(stats_page_memory(scene->page));
+    int fds[] = {fd_duplicate(stats_page_memory(scene->page)),
+                 fd_duplicate(switchboard_memory(scene->board))};
 
-    scene_send(scene, &hello, &memory, 1);
+    scene_send(scene, &hello, fds, ARRAY_SIZE(fds));
 }
 
 void scene_load(struct scene *scene, uint64_t component, const char *bytes)
@@ -119,6 +124,7 @@ void scene_end(struct scene *scene)
     (void)channel_free(scene->channel);
     (void)worker_free(scene->worker);
     (void)stats_page_free(scene->page);
+    (void)switchboard_free(scene->board);
     (void)loop_free(scene->loop);
     assert_int_equal(fake_seen.tasks, 0);
     assert_int_equal(fake_seen.components, 0);

@@ -27,6 +27,7 @@ struct scene {
     struct worker *worker;
     struct channel *channel;
     struct stats_page *page;
+    struct switchboard *board;
     struct message last; /* of the kind that is waited for */
     enum message_kind wanted;
     size_t count; /* how many more of them */
