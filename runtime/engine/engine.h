@@ -41,14 +41,14 @@ enum engine_log_level { ENGINE_LOG_ERROR, ENGINE_LOG_WARN, ENGINE_LOG_INFO, ENGI
 /* Takes a line, borrowed for the call. Runs on any thread; must not block. */
 typedef void engine_log_fn(void *owner, enum engine_log_level level, const char *text);
 
-/**
- * struct engine_options - how large an engine is; vm.max_map_count may clamp it (logged)
- */
+/* How large an engine is; vm.max_map_count may clamp it (logged). */
 struct engine_options {
     uint32_t threads;   /* that run guests, at most 256; 0: one per CPU */
     uint32_t instances; /* of components, alive at once over all tasks; 0: 16,000 */
     engine_log_fn *log; /* may be NULL */
     void *log_owner;
+    uint32_t *switchboard; /* ENGINE_SWITCHBOARD_SLOTS by thread id: the network_id of whom the
+                              thread works for, else 0; outlives the engine; may be NULL */
 };
 
 /**
@@ -145,6 +145,5 @@ void engine_task_resume(struct engine_task *task);
 int engine_task_update(struct engine_task *task, const struct engine_limits *limits,
                        struct engine_why *why) MUST_USE;
 
-/* Give the handle back. A task that still runs is killed, and its watcher not told. NULL in,
- * NULL out. */
+/* Give the handle back. A task that still runs is killed, its watcher not told. NULL to NULL. */
 struct engine_task *engine_task_free(own struct engine_task *task);

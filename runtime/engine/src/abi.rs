@@ -27,6 +27,7 @@ pub struct Options {
     pub instances: u32,
     pub log: Option<LogFn>,
     pub log_owner: *mut c_void,
+    pub switchboard: *mut u32,
 }
 
 #[repr(C)]
@@ -78,6 +79,14 @@ pub struct Folder {
 }
 
 #[repr(C)]
+pub struct Network {
+    pub allow: *const c_char,
+    pub resolv_conf: *const c_char,
+    pub hosts: *const c_char,
+    pub trust: *const c_char,
+}
+
+#[repr(C)]
 pub struct Grant {
     pub name: *const c_char,
     pub arg_count: usize,
@@ -93,6 +102,8 @@ pub struct Grant {
     pub folders: *const Folder,
     pub limits: Limits,
     pub counters: *mut Counters,
+    pub network_id: u32,
+    pub network: Network,
 }
 
 #[repr(C)]

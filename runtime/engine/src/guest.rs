@@ -55,7 +55,7 @@ pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
         .stdout(Stdout(grant.output.clone()))
         .stderr(Stdout(grant.error.clone()))
         .max_random_size(RANDOM_BYTES);
-    network::grant(&mut wasi);
+    network::grant(&mut wasi, grant.network.as_ref());
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(FIELD_BYTES);
     let mut table = ResourceTable::new();
@@ -63,7 +63,7 @@ pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
     let guest = Guest {
         wasi: wasi.build(),
         http,
-        hooks: network::Hooks,
+        hooks: network::Hooks(grant.network.clone()),
         table,
         meter: Meter::new(&task.budget),
         grant: grant.clone(),
