@@ -13,6 +13,8 @@
 #include "base/attr.h"
 #include "base/fault.h"
 
+#include "runtime/grant/grant.h"
+
 struct folders;
 struct netns;
 struct opening;
@@ -25,6 +27,7 @@ struct opened {
     own struct netns *netns; /* made for a task that has none */
     int listener;            /* of a server, else -1 */
     uint16_t port;
+    own char *texts[GRANT_TEXTS]; /* for the network, by enum grant_text */
 };
 void opened_fini(struct opened *opened);
 
