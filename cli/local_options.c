@@ -91,6 +91,7 @@ static int take_net(struct local_options *options, const char *value, struct fau
         options->grant->network = GRANT_NETWORK_NONE;
     } else if (strcmp(value, "host") == 0) {
         options->grant->network = GRANT_NETWORK_NODE;
+        grant_use_node_files(options->grant);
     } else {
         return fault(why, FAULT_INVALID, "--net %.80s: none or host", value);
     }

@@ -264,15 +264,15 @@ int sockets_grant(struct sockets_worker *worker, int netns, uint32_t *ret_id, st
 
 void sockets_revoke(struct sockets_worker *worker, uint32_t id)
 {
+    struct network wanted = {.id = id};
     struct network *network = NULL;
 
     (void)pthread_mutex_lock(&worker->sockets->lock);
-    network = network_use(worker, id);
+    network = RB_FIND(network_tree, &worker->networks, &wanted);
     if (network) {
         (void)RB_REMOVE(network_tree, &worker->networks, network);
         worker->networks_count--;
-        network_leave(network);
-        network_leave(network);
+        network_leave(network); /* the tree's own use of it */
     }
     (void)pthread_mutex_unlock(&worker->sockets->lock);
 }

@@ -37,7 +37,6 @@ struct engine_why {
 };
 
 enum engine_log_level { ENGINE_LOG_ERROR, ENGINE_LOG_WARN, ENGINE_LOG_INFO, ENGINE_LOG_DEBUG };
-enum { ENGINE_SWITCHBOARD_SLOTS = 4194305 }; /* the thread ids that Linux gives, and 0 */
 
 /* Takes a line, borrowed for the call. Runs on any thread; must not block. */
 typedef void engine_log_fn(void *owner, enum engine_log_level level, const char *text);
@@ -48,7 +47,8 @@ struct engine_options {
     uint32_t instances; /* of components, alive at once over all tasks; 0: 16,000 */
     engine_log_fn *log; /* may be NULL */
     void *log_owner;
-    uint32_t *switchboard; /* ENGINE_SWITCHBOARD_SLOTS slots; NULL: nobody asks who acts */
+    uint32_t *switchboard; /* ENGINE_SWITCHBOARD_SLOTS by thread id: the network_id of whom the
+                              thread works for, else 0; outlives the engine; may be NULL */
 };
 
 /**
@@ -145,6 +145,5 @@ void engine_task_resume(struct engine_task *task);
 int engine_task_update(struct engine_task *task, const struct engine_limits *limits,
                        struct engine_why *why) MUST_USE;
 
-/* Give the handle back. A task that still runs is killed, and its watcher not told. NULL in,
- * NULL out. */
+/* Give the handle back. A task that still runs is killed, its watcher not told. NULL to NULL. */
 struct engine_task *engine_task_free(own struct engine_task *task);

@@ -20,6 +20,9 @@ enum {
     ENGINE_ENV_MAX = 4096,
     ENGINE_FOLDERS_MAX = 256,
     ENGINE_TEXT_MAX = 128 * 1024, /* bytes of one argument, variable or path */
+    ENGINE_NETWORK_TEXT_MAX = 2 * 1024 * 1024, /* bytes of each text of a network */
+    ENGINE_NETWORK_RULES_MAX = 256,
+    ENGINE_SWITCHBOARD_SLOTS = 4194305, /* one more than the largest thread id of Linux */
 };
 
 /**
@@ -59,6 +62,20 @@ struct engine_folder {
 };
 
 /**
+ * struct engine_network - what a task with sockets may reach, and how
+ *
+ * A text may be NULL. Where @allow is not, only what it names is reached by outgoing
+ * connections, datagrams and name lookups: one rule a line, host:port, CIDR, CIDR:port,
+ * *.suffix or *.suffix:port (IPv6 with a port in brackets).
+ */
+struct engine_network {
+    const char *allow;       /* NULL: everything; "": nothing */
+    const char *resolv_conf; /* resolv.conf(5); NULL: no name servers */
+    const char *hosts;       /* hosts(5); localhost is known without it */
+    const char *trust;       /* certificates (PEM) that TLS believes; NULL: nobody */
+};
+
+/**
  * struct engine_grant - everything a task may touch
  *
  * Texts are UTF-8, borrowed for the call and copied. Descriptors (@input, @output,
@@ -72,7 +89,9 @@ struct engine_folder {
  * @error:    stderr, -1: thrown away; the engine adds its own "skep: …" lines
  * @listener: a listening stream socket for a server; -1 for a command
  * @counters: where to count; NULL: nowhere
- * @network_id: what stands in the switchboard while the task runs; 0: no sockets at all
+ * @network_id: written to the switchboard by each thread that works for the task; 0: no
+ *              sockets at all, guests are refused with access-denied
+ * @network:  of no meaning without @network_id
  */
 struct engine_grant {
     const char *name;
@@ -90,4 +109,5 @@ struct engine_grant {
     struct engine_limits limits;
     struct engine_counters *counters;
     uint32_t network_id;
+    struct engine_network network;
 };

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "runtime/grant/rules.h"
 #include "runtime/spec/annotation.h"
+#include "runtime/spec/reach.h"
 #include "runtime/spec/spec.h"
 
 enum { PORT_DEFAULT = 8080, NOTES_MAX = 16, NOTE_BYTES = 256 };
@@ -109,6 +110,45 @@ static int decide_network(const struct spec *spec, struct grant *grant, struct f
     return 0;
 }
 
+/* skep.dev/network narrows what the namespace gives, never widens it. */
+static int decide_reach(const char *said, struct grant *grant, struct fault *why)
+{
+    if (!said || strcmp(said, "pod") == 0) {
+        return 0;
+    }
+    if (strcmp(said, "none") == 0) {
+        grant->network = GRANT_NETWORK_NONE;
+        free(grant->netns);
+        grant->netns = NULL;
+        return 0;
+    }
+    return reach_parse(said, &grant->network_allow, why);
+}
+
+/* The pod's own resolver files, and whom it trusts: its mount, else the host's bundle. */
+static void decide_texts(const struct spec *spec, struct grant *grant)
+{
+    static const char *const places[GRANT_TEXTS] = {
+        [GRANT_TEXT_RESOLV_CONF] = "/etc/resolv.conf",
+        [GRANT_TEXT_HOSTS] = "/etc/hosts",
+        [GRANT_TEXT_TRUST] = "/etc/ssl/certs/ca-certificates.crt",
+    };
+
+    for (size_t i = 0; grant->network != GRANT_NETWORK_NONE && i < GRANT_TEXTS; i++) {
+        const char *from = grant->network == GRANT_NETWORK_NODE || i == GRANT_TEXT_TRUST
+                               ? places[i]
+                               : NULL;
+
+        for (size_t k = 0; k < spec->mounts_count; k++) {
+            const struct spec_mount *mount = &spec->mounts[k];
+
+            from = mount->source && strcmp(mount->destination, places[i]) == 0 ? mount->source
+                                                                               : from;
+        }
+        grant->network_files[i] = from ? COPY_TEXT(from) : NULL;
+    }
+}
+
 static void decide_annotated(const struct annotations *annotations, struct grant *grant)
 {
     grant->on_term_wait = annotations->on_term_wait;
@@ -118,11 +158,6 @@ static void decide_annotated(const struct annotations *annotations, struct grant
     grant->limits.queue_ns = annotations->queue_ns;
     grant->limits.connection_max = annotations->connections;
     grant->limits.body_bytes = annotations->body_bytes;
-    if (annotations->network_none) {
-        grant->network = GRANT_NETWORK_NONE;
-        free(grant->netns);
-        grant->netns = NULL;
-    }
 }
 
 static void decide_handles(const struct spec_process *process, struct grant *grant)
@@ -159,6 +194,8 @@ static int decide_all(const struct spec *spec, const struct decide_input *input,
     TRY(refuse_user_namespace(spec, why));
     TRY(decide_network(spec, grant, why));
     decide_annotated(&annotations, grant);
+    TRY(decide_reach(annotations.network, grant, why));
+    decide_texts(spec, grant);
     return input->is_sandbox ? 0 : decide_container(spec, input, &annotations, grant, why);
 }
 
@@ -188,6 +225,10 @@ static void copy_places(const struct grant *from, struct grant *grant)
     grant->netns = from->netns ? COPY_TEXT(from->netns) : NULL;
     grant->termination_log = from->termination_log ? COPY_TEXT(from->termination_log) : NULL;
     grant->limits = from->limits;
+    grant->network_allow = from->network_allow ? COPY_TEXT(from->network_allow) : NULL;
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        grant->network_files[i] = from->network_files[i] ? COPY_TEXT(from->network_files[i]) : NULL;
+    }
     grant->network = from->network;
     grant->port = from->port;
     grant->on_term_wait = from->on_term_wait;

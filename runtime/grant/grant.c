@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * On the wire: a version byte; arguments, environment (count, texts); cwd; folders (count, each a
- * guest path and a byte of flags); limits; network, on-term, port, user.
+ * guest path and a byte of flags); limits; network, on-term, port, user; the network's
+ * rules and texts (each a byte that says whether it is there, and the text).
  */
 #include "runtime/grant/grant.h"
 
@@ -11,7 +12,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 
-enum { GRANT_VERSION = 1, FOLDER_READ_ONLY = 1, FOLDER_FILE = 2, FOLDER_ROOTFS = 4 };
+enum { GRANT_VERSION = 2, FOLDER_READ_ONLY = 1, FOLDER_FILE = 2, FOLDER_ROOTFS = 4 };
 
 static const size_t limit_offsets[] = {
     offsetof(struct grant_limits, memory_bytes),   offsetof(struct grant_limits, cpu_weight),
@@ -72,10 +73,30 @@ struct grant *grant_free(own struct grant *grant)
     }
     free(grant->folders);
     free(grant->cwd);
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        free(grant->network_texts[i]);
+        free(grant->network_files[i]);
+    }
+    free(grant->network_allow);
     free(grant->netns);
     free(grant->termination_log);
     free(grant);
     return NULL;
+}
+
+void grant_use_node_files(struct grant *grant)
+{
+    static const char *const places[GRANT_TEXTS] = {
+        [GRANT_TEXT_RESOLV_CONF] = "/etc/resolv.conf",
+        [GRANT_TEXT_HOSTS] = "/etc/hosts",
+        [GRANT_TEXT_TRUST] = "/etc/ssl/certs/ca-certificates.crt",
+    };
+
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        if (!grant->network_files[i]) {
+            grant->network_files[i] = COPY_TEXT(places[i]);
+        }
+    }
 }
 
 static void put_texts(char *const *texts, size_t count, struct buf *out)
@@ -118,11 +139,42 @@ static int check_folders(const struct grant *grant, struct fault *why)
     return 0;
 }
 
+static int check_network(const struct grant *grant, struct fault *why)
+{
+    bool is_long = grant->network_allow && strlen(grant->network_allow) > GRANT_NETWORK_TEXT_MAX;
+
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        const char *text = grant->network_texts[i];
+
+        is_long = is_long || (text && strlen(text) > GRANT_NETWORK_TEXT_MAX);
+    }
+    return is_long ? fault(why, FAULT_LIMIT, "a text for the network has more than %d bytes",
+                           GRANT_NETWORK_TEXT_MAX)
+                   : 0;
+}
+
+static void put_optional(const char *text, struct buf *out)
+{
+    buf_put_u8(out, text ? 1 : 0);
+    if (text) {
+        buf_put_text(out, text);
+    }
+}
+
+static void put_network(const struct grant *grant, struct buf *out)
+{
+    put_optional(grant->network_allow, out);
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        put_optional(grant->network_texts[i], out);
+    }
+}
+
 static int check(const struct grant *grant, struct fault *why)
 {
     TRY(check_texts(grant->args, grant->args_count, GRANT_ARGS_MAX, "arguments", why));
     TRY(check_texts(grant->env, grant->env_count, GRANT_ENV_MAX, "variables", why));
     TRY(check_folders(grant, why));
+    TRY(check_network(grant, why));
     if (grant->cwd && (grant->cwd[0] != '/' || strlen(grant->cwd) > GRANT_PATH_MAX)) {
         return fault(why, FAULT_INVALID, "the cwd is an absolute path of at most %d bytes, not "
                      "%.200s", GRANT_PATH_MAX, grant->cwd);
@@ -151,6 +203,7 @@ int grant_encode(const struct grant *grant, struct buf *out, struct fault *why)
     buf_put_u8(out, grant->on_term_wait ? 1 : 0);
     buf_put_le32(out, grant->port);
     buf_put_le64(out, (uint64_t)grant->user);
+    put_network(grant, out);
     return buf_check(out, "a grant (arguments, environment, folders)", why);
 }
 
@@ -237,6 +290,37 @@ static bool take_rest(struct cursor *in, struct grant *grant)
     return true;
 }
 
+static bool take_optional(struct cursor *in, char **ret)
+{
+    struct text text = {0};
+    uint8_t is_there = 0;
+
+    if (!take_flag(in, 1, &is_there)) {
+        return false;
+    }
+    if (is_there == 0) {
+        return true;
+    }
+    if (!cursor_text(in, GRANT_NETWORK_TEXT_MAX, &text)) {
+        return false;
+    }
+    *ret = text_copy(text);
+    return true;
+}
+
+static bool take_network(struct cursor *in, struct grant *grant)
+{
+    if (!take_optional(in, &grant->network_allow)) {
+        return false;
+    }
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        if (!take_optional(in, &grant->network_texts[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int take_grant(struct cursor *in, struct grant *grant, struct fault *why)
 {
     uint8_t version = 0;
@@ -259,7 +343,10 @@ static int take_grant(struct cursor *in, struct grant *grant, struct fault *why)
     if (!grant_limits_decode(in, &grant->limits)) {
         return out_of_bounds("a limit", why);
     }
-    return take_rest(in, grant) ? 0 : out_of_bounds("its end", why);
+    if (!take_rest(in, grant)) {
+        return out_of_bounds("its settings", why);
+    }
+    return take_network(in, grant) ? 0 : out_of_bounds("its network", why);
 }
 
 int grant_decode(struct cursor *in, own struct grant **ret, struct fault *why)

@@ -25,6 +25,7 @@ enum {
     GRANT_TEXT_MAX = 128 * 1024,     /* bytes of one argument or variable */
     GRANT_BYTES_MAX = 4 * 1024 * 1024, /* of an encoded grant */
     GRANT_PATH_MAX = 4095,
+    GRANT_NETWORK_TEXT_MAX = 1024 * 1024, /* bytes of each text for the network */
 };
 
 /* One folder or file of the node that the task sees. */
@@ -58,6 +59,14 @@ enum grant_network {
     GRANT_NETWORK_POD,  /* a namespace of its own, or the pod's */
 };
 
+/* Texts that a task's network needs. */
+enum grant_text {
+    GRANT_TEXT_RESOLV_CONF,
+    GRANT_TEXT_HOSTS,
+    GRANT_TEXT_TRUST, /* certificates in PEM */
+    GRANT_TEXTS,
+};
+
 struct grant {
     own char **args; /* args_count texts */
     size_t args_count;
@@ -68,6 +77,9 @@ struct grant {
     size_t folders_count;
     struct grant_limits limits;
     enum grant_network network;
+    own char *network_allow; /* rules, one a line, as engine/grant.h has them; NULL: everything */
+    own char *network_texts[GRANT_TEXTS]; /* by enum grant_text; NULL: none */
+    own char *network_files[GRANT_TEXTS]; /* where they are on the node; never crosses */
     own char *netns;  /* path of a namespace to enter, or NULL: made for the task (POD) */
     uint16_t port;    /* where a server listens: PORT of the environment, else 8080 */
     bool on_term_wait; /* skep.dev/on-term: wait */
@@ -76,6 +88,9 @@ struct grant {
     own char **ignored; /* what the spec asked for and a component has no use of, in words */
     size_t ignored_count;
 };
+
+/* Fill @network_files with the node's own, where there is none. Thread: any. */
+void grant_use_node_files(struct grant *grant);
 
 /* The limits alone, in a fixed number of bytes; decoding is false when too short. Thread: any. */
 void grant_limits_encode(const struct grant_limits *limits, struct buf *out);

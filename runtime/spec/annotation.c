@@ -105,6 +105,17 @@ static int read_size(const struct row *row, const char *value, struct annotation
     return 0;
 }
 
+static int read_text(const struct row *row, const char *value, struct annotations *ret,
+                     struct fault *why)
+{
+    if (strlen(value) > row->most) {
+        return fault(why, FAULT_LIMIT, "annotation " ANNOTATION_PREFIX "%s has more than %" PRIu64
+                     " bytes", row->key, row->most);
+    }
+    memcpy((char *)ret + row->offset, &value, sizeof(value));
+    return 0;
+}
+
 static const struct row rows[] = {
 #define WORD(key, field, no, yes, words)                                                           \
     {key, read_word, offsetof(struct annotations, field), no, yes, 0, 0},
@@ -114,11 +125,14 @@ static const struct row rows[] = {
     {key, read_duration, offsetof(struct annotations, field), NULL, NULL, least_ms, most_ms},
 #define SIZE(key, field, least, most, words)                                                       \
     {key, read_size, offsetof(struct annotations, field), NULL, NULL, least, most},
+#define TEXT(key, field, most, words)                                                              \
+    {key, read_text, offsetof(struct annotations, field), NULL, NULL, 0, most},
 #include "runtime/spec/annotation.def"
 #undef WORD
 #undef NUMBER
 #undef DURATION
 #undef SIZE
+#undef TEXT
 };
 
 static const struct row *find_row(const char *key)

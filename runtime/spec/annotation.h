@@ -23,11 +23,13 @@ struct annotations {
 #define NUMBER(key, field, least, most, words) uint64_t field;
 #define DURATION(key, field, least_ms, most_ms, words) uint64_t field;
 #define SIZE(key, field, least, most, words) uint64_t field;
+#define TEXT(key, field, most, words) const char *field; /* borrowed of the spec */
 #include "runtime/spec/annotation.def"
 #undef WORD
 #undef NUMBER
 #undef DURATION
 #undef SIZE
+#undef TEXT
 };
 
 /**

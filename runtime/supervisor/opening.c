@@ -12,6 +12,7 @@
 #include "runtime/broker/folder.h"
 #include "runtime/broker/listen.h"
 #include "runtime/broker/netns.h"
+#include "runtime/broker/text.h"
 #include "runtime/grant/grant.h"
 #include "runtime/supervisor/inside.h"
 #include "runtime/supervisor/run.h"
@@ -34,6 +35,10 @@ void opened_fini(struct opened *opened)
     opened->listener = fd_close(opened->listener);
     opened->network = fd_close(opened->network);
     opened->netns = netns_free(opened->netns);
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        free(opened->texts[i]);
+        opened->texts[i] = NULL;
+    }
 }
 
 static own struct grant *grant_copy(const struct grant *grant)
@@ -44,6 +49,10 @@ static own struct grant *grant_copy(const struct grant *grant)
     copy->port = grant->port;
     copy->user = grant->user;
     copy->netns = grant->netns ? COPY_TEXT(grant->netns) : NULL;
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        copy->network_files[i] = grant->network_files[i] ? COPY_TEXT(grant->network_files[i])
+                                                         : NULL;
+    }
     copy->folders_count = grant->folders_count;
     copy->folders = NEW_ARRAY(grant->folders_count + 1, struct grant_folder);
     for (size_t i = 0; i < grant->folders_count; i++) {
@@ -112,6 +121,18 @@ static int network_open(struct opening *opening, struct fault *why)
                : 0;
 }
 
+static int texts_read(struct opening *opening, struct fault *why)
+{
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        const char *path = opening->grant->network_files[i];
+
+        if (path) {
+            TRY(broker_text_read(path, &opening->opened.texts[i], why));
+        }
+    }
+    return 0;
+}
+
 static int open_all(struct opening *opening, struct fault *why)
 {
     const struct folders_plan plan = {.grant = opening->grant,
@@ -119,6 +140,7 @@ static int open_all(struct opening *opening, struct fault *why)
                                       .plain = opening->supervisor->plain};
 
     TRY(folders_open(&plan, &opening->opened.folders, why));
+    TRY(texts_read(opening, why));
     if (opening->server) {
         TRY(listener_open(opening, why));
     }

@@ -13,6 +13,8 @@
 #include "base/attr.h"
 #include "base/fault.h"
 
+#include "runtime/grant/grant.h"
+
 struct folders;
 struct netns;
 struct opening;
@@ -26,6 +28,7 @@ struct opened {
     int listener;            /* of a server, else -1 */
     int network;             /* the namespace of its sockets; -1: it gets none */
     uint16_t port;
+    own char *texts[GRANT_TEXTS]; /* for the network, by enum grant_text */
 };
 void opened_fini(struct opened *opened);
 

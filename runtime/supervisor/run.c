@@ -70,6 +70,7 @@ static int grant_put(struct run *run, struct fault *why)
         shown[i].guest = folder->guest;
         shown[i].read_only = folder->read_only;
     }
+    memcpy(grant.network_texts, run->opened.texts, sizeof(grant.network_texts));
     TRY(grant_encode(&grant, &bytes, why));
     run->memory = fs_memory("grant", bytes.data, bytes.length);
     return run->memory < 0 ? fault_sys(why, run->memory, "make room for a grant") : 0;

@@ -114,6 +114,12 @@ int task_start(struct task_start *start, struct engine_task **ret, struct fault 
     given.listener = fd_at(start, places.listener);
     given.folder_count = grant->folders_count;
     given.network_id = start->message->network;
+    given.network = (struct engine_network){
+        .allow = grant->network_allow,
+        .resolv_conf = grant->network_texts[GRANT_TEXT_RESOLV_CONF],
+        .hosts = grant->network_texts[GRANT_TEXT_HOSTS],
+        .trust = grant->network_texts[GRANT_TEXT_TRUST],
+    };
     given.counters = stats_page_counters(start->page, start->message->slot);
     task_limits(&grant->limits, &given.limits);
     if (engine_task_start(start->component, &given, start->watcher, ret, &engine_why) < 0) {

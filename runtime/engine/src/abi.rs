@@ -79,6 +79,14 @@ pub struct Folder {
 }
 
 #[repr(C)]
+pub struct Network {
+    pub allow: *const c_char,
+    pub resolv_conf: *const c_char,
+    pub hosts: *const c_char,
+    pub trust: *const c_char,
+}
+
+#[repr(C)]
 pub struct Grant {
     pub name: *const c_char,
     pub arg_count: usize,
@@ -95,6 +103,7 @@ pub struct Grant {
     pub limits: Limits,
     pub counters: *mut Counters,
     pub network_id: u32,
+    pub network: Network,
 }
 
 #[repr(C)]

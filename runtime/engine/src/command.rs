@@ -18,7 +18,7 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>) -> Ending {
-    let body = body(task.clone(), grant.clone());
+    let body = grant.slot.around(body(task.clone(), grant.clone()));
     let mut guest = tokio::spawn(Turn::new(&task.lane, task.counters.clone(), body));
     let stop = match select(&mut guest, pin!(task.stopped())).await {
         Either::Left((done, _)) => return ended(task, done),

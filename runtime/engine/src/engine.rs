@@ -7,6 +7,7 @@
 use crate::abi;
 use crate::guest::Guest;
 use crate::linker;
+use crate::network::slot::Switchboard;
 use crate::preview1;
 use crate::pulse::Ticker;
 use crate::queue::Queue;
@@ -66,6 +67,7 @@ pub struct Engine {
     pub runtime: Handle,
     pub log: Log,
     pub instances: u32,
+    pub switchboard: Switchboard,
     tasks: Mutex<Tasks>,
     none_left: Condvar,
 }
@@ -115,6 +117,8 @@ impl Owned {
             runtime: runtime.handle().clone(),
             log,
             instances: size.instances,
+            // SAFETY: `engine.h` has it outlive the engine.
+            switchboard: unsafe { Switchboard::new(options.switchboard) },
             tasks: Mutex::new(Tasks::default()),
             none_left: Condvar::new(),
         };

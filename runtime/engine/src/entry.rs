@@ -114,7 +114,7 @@ pub unsafe extern "C" fn engine_task_start(
 ) -> c_int {
     unsafe {
         answer(why, || {
-            let checked = Checked::read(&*grant)?;
+            let checked = Checked::read(&*grant, (&*component).engine.switchboard)?;
             Arc::increment_strong_count(component);
             let component = Arc::from_raw(component);
             let task = Task::start(component, &*grant, checked, *watcher)?;

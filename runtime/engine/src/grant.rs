@@ -7,6 +7,8 @@
 
 use crate::abi;
 use crate::limits::Limits;
+use crate::network::slot::{Slot, Switchboard};
+use crate::network::{Network, Texts};
 use crate::stdio::{Input, Output};
 use crate::why::{Kind, Result, Why};
 use std::ffi::{CStr, c_char, c_int};
@@ -19,6 +21,7 @@ const ARGS_MAX: usize = 4096;
 const ENV_MAX: usize = 4096;
 const FOLDERS_MAX: usize = 256;
 const TEXT_MAX: usize = 128 << 10;
+const NETWORK_TEXT_MAX: usize = 2 << 20;
 
 /// What the stores of a task may touch. The last one to let go closes the descriptors.
 pub struct Grant {
@@ -29,6 +32,10 @@ pub struct Grant {
     pub output: Arc<Output>,
     pub error: Arc<Output>,
     pub folders: Vec<(Dir, String)>,
+    /// Marks the threads that work for the task.
+    pub slot: Slot,
+    /// `None`: no sockets at all.
+    pub network: Option<Arc<Network>>,
 }
 
 /// A grant that was read and found in order; its descriptors are still the caller's.
@@ -41,16 +48,19 @@ pub struct Checked {
     cwd: String,
     stdio: [RawFd; 3],
     folders: Vec<(RawFd, String, bool)>,
+    slot: Slot,
+    network: Option<Arc<Network>>,
 }
 
 impl Checked {
     /// # Safety
     /// `given` and what it points to is valid for the call.
-    pub unsafe fn read(given: &abi::Grant) -> Result<Checked> {
+    pub unsafe fn read(given: &abi::Grant, board: Switchboard) -> Result<Checked> {
         // SAFETY: the caller's promise, for this and the reads below.
         let args = unsafe { texts(given.args, given.arg_count, ARGS_MAX, "argument") }?;
         let env = unsafe { texts(given.env, given.env_count, ENV_MAX, "variable") }?;
         let folders = unsafe { folders(given) }?;
+        let slot = Slot { board, id: given.network_id };
         let checked = Checked {
             name: unsafe { optional(given.name, "name") }?.unwrap_or_default(),
             limits: Limits::from_abi(&given.limits)?,
@@ -60,6 +70,8 @@ impl Checked {
             cwd: unsafe { optional(given.cwd, "cwd") }?.unwrap_or_else(|| "/".to_string()),
             stdio: [given.input, given.output, given.error].map(|fd| fd.max(-1)),
             folders,
+            slot,
+            network: unsafe { network(given, slot) }?,
         };
         checked.check_descriptors()?;
         Ok(checked)
@@ -113,6 +125,8 @@ impl Checked {
                 .into_iter()
                 .map(|(fd, path, read_only)| (unsafe { folder(fd, read_only) }, path))
                 .collect(),
+            slot: self.slot,
+            network: self.network,
         }
     }
 }
@@ -143,6 +157,43 @@ unsafe fn folders(given: &abi::Grant) -> Result<Vec<(RawFd, String, bool)>> {
         folders.push((folder.dir, path, folder.read_only));
     }
     Ok(folders)
+}
+
+/// # Safety
+/// As for [`Checked::read`].
+unsafe fn network(given: &abi::Grant, slot: Slot) -> Result<Option<Arc<Network>>> {
+    if slot.id == 0 {
+        return Ok(None);
+    }
+    let from = &given.network;
+    let read = |pointer, what| -> Result<Option<Vec<u8>>> {
+        // SAFETY: the caller's promise.
+        unsafe { bytes(pointer, NETWORK_TEXT_MAX, what) }
+    };
+    let plain = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let texts = Texts {
+        allow: read(from.allow, "list of a network's rules")?.map(plain),
+        resolv_conf: read(from.resolv_conf, "resolv.conf")?.map(plain).unwrap_or_default(),
+        hosts: read(from.hosts, "hosts file")?.map(plain).unwrap_or_default(),
+        trust: read(from.trust, "trust store")?.unwrap_or_default(),
+    };
+    let network = Network::new(slot, texts).map_err(|why| Why::new(Kind::Invalid, why))?;
+    Ok(Some(Arc::new(network)))
+}
+
+/// # Safety
+/// `pointer` is null or a text with a NUL at its end.
+unsafe fn bytes(pointer: *const c_char, max: usize, what: &str) -> Result<Option<Vec<u8>>> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { CStr::from_ptr(pointer) }.to_bytes();
+    if bytes.len() > max {
+        let text = format!("a {what} has at most {max} bytes, not {}", bytes.len());
+        return Err(Why::new(Kind::Limit, text));
+    }
+    Ok(Some(bytes.to_vec()))
 }
 
 fn check_directory(fd: c_int, path: &str) -> Result<()> {

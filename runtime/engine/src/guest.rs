@@ -58,7 +58,7 @@ pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
         .stdout(Stdout { output: grant.output.clone(), preview1 })
         .stderr(Stdout { output: grant.error.clone(), preview1 })
         .max_random_size(RANDOM_BYTES);
-    network::grant(&mut wasi);
+    network::grant(&mut wasi, grant.network.as_ref());
     let mut wasi = if preview1 { preview1::furnish(wasi, grant)? } else { wasi.build_p1() };
     wasi.ctx().table.set_max_capacity(handle_max);
     let mut http = WasiHttpCtx::new();
@@ -66,7 +66,7 @@ pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
     let guest = Guest {
         wasi,
         http,
-        hooks: network::Hooks,
+        hooks: network::Hooks(grant.network.clone()),
         meter: Meter::new(&task.budget),
         grant: grant.clone(),
     };

@@ -7,6 +7,7 @@
 
 use crate::grant::Grant;
 use crate::guest::Guest;
+use crate::network::lookup;
 use wasmtime::Engine;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::Descriptor;
@@ -25,6 +26,7 @@ pub fn new(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     p3::bindings::cli::environment::add_to_linker::<Guest, Place>(l, place)?;
     p2::bindings::filesystem::preopens::add_to_linker::<Guest, Place>(l, place)?;
     p3::bindings::filesystem::preopens::add_to_linker::<Guest, Place>(l, place)?;
+    lookup::add_to_linker(l)?;
     linker.allow_shadowing(false);
 
     #[cfg(feature = "test-hooks")]

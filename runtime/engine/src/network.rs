@@ -1,32 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What guests may do on the network: nothing.
+//! What guests may do on the network: what the grant says, in the namespace of their pod.
 //!
-//! Belongs here: every decision on sockets, names and outgoing requests, so that this is
-//! the one module to change when guests get sockets of their pod. Sockets and name lookups
-//! are refused by WASI's own defaults (a context without permissions); outgoing requests
-//! by the hook below. Guests see proper errors, not traps.
+//! Belongs here: every decision on sockets, names and outgoing requests. A task without a
+//! network has no sockets: WASI's own defaults refuse them, guests see errors, not traps.
+//! Does not belong here: which namespace that is (the owner of the switchboard knows).
+//!
+//! Parts: [`slot`] (which task a thread acts for), [`policy`] (who may be reached),
+//! [`settings`] (resolv.conf and hosts), [`names`] (looking names up), [`lookup`] (the
+//! interfaces for that), [`trust`] (whom TLS believes), [`outgoing`] (wasi:http).
 
-use std::future::Future;
+pub mod lookup;
+mod names;
+mod outgoing;
+mod policy;
+mod settings;
+pub mod slot;
+#[cfg(test)]
+mod tests;
+mod trust;
+
+use names::Names;
+pub use outgoing::Hooks;
+use policy::Policy;
+use settings::{Hosts, Settings};
+use slot::Slot;
+use std::future::ready;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use trust::Trust;
 use wasmtime_wasi::WasiCtxBuilder;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi::sockets::SocketAddrUse;
 
-/// Leaves TCP, UDP and name lookups refused.
-pub fn grant(wasi: &mut WasiCtxBuilder) {
-    wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+/// Outgoing requests of one task at once; one more fails with connection-limit-reached.
+const OUTGOING_MAX: usize = 256;
+
+/// What a grant says of the network, as it came.
+#[derive(Default)]
+pub struct Texts {
+    /// One rule a line; `None`: everything may be reached.
+    pub allow: Option<String>,
+    pub resolv_conf: String,
+    pub hosts: String,
+    pub trust: Vec<u8>,
 }
 
-/// The host side of wasi:http for one store.
-pub struct Hooks;
+/// The network of one task.
+pub struct Network {
+    slot: Slot,
+    policy: Policy,
+    names: Names,
+    trust: Arc<Trust>,
+    outgoing: Arc<Semaphore>,
+}
 
-type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+impl Network {
+    pub fn new(slot: Slot, texts: Texts) -> Result<Network, String> {
+        let policy = Policy::new(texts.allow.as_deref())?;
+        let settings = Settings::parse(&texts.resolv_conf);
+        Ok(Network {
+            slot,
+            policy,
+            names: Names::new(slot, settings, Hosts::parse(&texts.hosts)),
+            trust: Trust::shared(texts.trust),
+            outgoing: Arc::new(Semaphore::new(OUTGOING_MAX)),
+        })
+    }
 
-impl WasiHttpHooks for Hooks {
-    fn send_request(
-        &mut self,
-        _: http::Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Io,
-    ) -> Box<dyn Future<Output = Result<(http::Response<WasiBody>, Io), Error>> + Send> {
-        Box::new(async { Err(Error::HttpRequestDenied) })
+    fn permits(&self, address: std::net::SocketAddr, purpose: SocketAddrUse) -> bool {
+        match purpose {
+            SocketAddrUse::TcpConnect | SocketAddrUse::UdpSend => self.policy.permits(address),
+            // The policy says who may be reached. Who may come in is the namespace's affair.
+            _ => true,
+        }
+    }
+}
+
+/// Opens to a store what its task may use.
+pub fn grant(wasi: &mut WasiCtxBuilder, network: Option<&Arc<Network>>) {
+    let on = network.is_some();
+    // Names are looked up by our own interfaces; WASI's would ask the node's resolver.
+    wasi.allow_tcp(on).allow_udp(on).allow_ip_name_lookup(false);
+    if let Some(network) = network.cloned() {
+        wasi.socket_addr_check(move |address, purpose| {
+            Box::pin(ready(network.permits(address, purpose)))
+        });
     }
 }

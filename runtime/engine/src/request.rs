@@ -99,6 +99,7 @@ async fn try_answer(server: &Arc<Server>, request: Request<Incoming>) -> Answer 
 async fn work(server: &Arc<Server>, request: Request<WasiBody>, reply: Reply, deadline: Instant) {
     let task = &server.task;
     let body = exchange::run(server.clone(), request, reply.clone());
+    let body = server.grant.slot.around(body);
     let turn = Turn::new(&task.lane, task.counters.clone(), body);
     let refusal = match tokio::time::timeout_at(deadline, turn).await {
         Ok(Ok(Ok(()))) => {

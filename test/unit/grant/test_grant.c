@@ -70,6 +70,27 @@ static void a_grant_comes_back_without_what_the_worker_must_not_know(void **stat
     assert_int_equal(again->user, 1000);
 }
 
+static void the_network_crosses_without_the_files_it_was_read_from(void **state)
+{
+    AUTO(grant_free) struct grant *grant = sample();
+    AUTO(grant_free) struct grant *again = NULL;
+    AUTO(buf_fini) struct buf bytes = BUF(GRANT_BYTES_MAX);
+    struct fault why = {0};
+    struct cursor in;
+
+    (void)state;
+    grant->network_allow = COPY_TEXT("db:5432\n");
+    grant->network_texts[GRANT_TEXT_HOSTS] = COPY_TEXT("10.0.0.1 db");
+    grant_use_node_files(grant);
+    assert_int_equal(grant_encode(grant, &bytes, &why), 0);
+    in = cursor_over(bytes.data, bytes.length);
+    assert_int_equal(grant_decode(&in, &again, &why), 0);
+    assert_string_equal(again->network_allow, "db:5432\n");
+    assert_string_equal(again->network_texts[GRANT_TEXT_HOSTS], "10.0.0.1 db");
+    assert_null(again->network_texts[GRANT_TEXT_TRUST]);
+    assert_null(again->network_files[GRANT_TEXT_HOSTS]);
+}
+
 static void every_cut_of_a_grant_is_refused_and_moves_nothing(void **state)
 {
     AUTO(grant_free) struct grant *grant = sample();
@@ -90,8 +111,8 @@ static void every_cut_of_a_grant_is_refused_and_moves_nothing(void **state)
 
 static void counts_beyond_their_ceiling_are_refused(void **state)
 {
-    /* Version 1, then 4,097 arguments that are not there. */
-    static const uint8_t bytes[] = {1, 1, 16, 0, 0};
+    /* Version 2, then 4,097 arguments that are not there. */
+    static const uint8_t bytes[] = {2, 1, 16, 0, 0};
     struct cursor in = cursor_over(bytes, sizeof(bytes));
     struct grant *grant = NULL;
     struct fault why = {0};
@@ -141,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_grant_comes_back_without_what_the_worker_must_not_know),
+        cmocka_unit_test(the_network_crosses_without_the_files_it_was_read_from),
         cmocka_unit_test(every_cut_of_a_grant_is_refused_and_moves_nothing),
         cmocka_unit_test(counts_beyond_their_ceiling_are_refused),
         cmocka_unit_test(a_grant_beyond_a_ceiling_is_not_encoded),

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "runtime/spec/annotation.h"
+#include "runtime/spec/reach.h"
 #include "runtime/spec/spec.h"
 
 static int read_one(const char *key, const char *value, struct annotations *ret, struct fault *why)
@@ -37,7 +38,7 @@ static void each_key_sets_its_field(void **state)
     (void)state;
     assert_int_equal(annotations_read(&spec, &said, &why), 0);
     assert_true(said.on_term_wait);
-    assert_true(said.network_none);
+    assert_string_equal(said.network, "none");
     assert_int_equal(said.port, 9090);
     assert_int_equal(said.requests, 7);
     assert_int_equal(said.queue, 8);
@@ -55,6 +56,22 @@ static void the_default_word_can_be_said(void **state)
     (void)state;
     assert_int_equal(read_one("skep.dev/on-term", "stop", &said, &why), 0);
     assert_false(said.on_term_wait);
+}
+
+static void an_allow_list_is_taken_rule_by_rule(void **state)
+{
+    static const char *const wrong[] = {"host", "db:0", "10.0.0.0/33", "*x", "[::1", "a..b:1"};
+    struct fault why = {0};
+    char *rules = NULL;
+
+    (void)state;
+    assert_int_equal(reach_parse("db:5432, 10.0.0.0/8 *.x:443,[fd00::/8]:53", &rules, &why), 0);
+    assert_string_equal(rules, "db:5432\n10.0.0.0/8\n*.x:443\n[fd00::/8]:53\n");
+    free(rules);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        assert_true(reach_parse(wrong[i], &rules, &why) < 0);
+        assert_non_null(strstr(why.text, wrong[i]));
+    }
 }
 
 static void a_key_that_nobody_knows_is_refused_by_name(void **state)
@@ -77,7 +94,6 @@ static void a_value_out_of_bounds_is_refused_with_what_would_be_right(void **sta
         {"requests", "", "a number from 1 to 1000000, not \"\""},
         {"requests", "-1", "a number from 1 to 1000000, not \"-1\""},
         {"on-term", "Wait", "stop or wait, not \"Wait\""},
-        {"network", "host", "pod or none, not \"host\""},
         {"request-timeout", "30",
          "a number with ms, s, m or h, from 1ms to 86400000ms, not \"30\""},
         {"request-timeout", "0s",
@@ -108,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_key_sets_its_field),
         cmocka_unit_test(the_default_word_can_be_said),
+        cmocka_unit_test(an_allow_list_is_taken_rule_by_rule),
         cmocka_unit_test(a_key_that_nobody_knows_is_refused_by_name),
         cmocka_unit_test(a_value_out_of_bounds_is_refused_with_what_would_be_right),
     };
