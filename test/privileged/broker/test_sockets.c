@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pods that share addresses, and a captured worker: a child within the filter and its walls. */
+/* Sockets of pods, asked for by honest and by captured workers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,153 +30,11 @@
 #include "runtime/sandbox/notify.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/stats/switchboard.h"
+#include "test/privileged/broker/scene.h"
 
-enum { PODS = 2, THREADS = 8, TURNS = 25000, CONNECT_EACH = 64 };
+enum { THREADS = 8, TURNS = 25000, CONNECT_EACH = 64 };
 
 static const struct request_rate plenty = {.rate = 10000000, .burst = 10000000};
-
-struct pod {
-    struct netns *netns;
-    int server;
-    uint64_t cookie;
-};
-
-/* A worker as the supervisor has it. */
-struct scene {
-    struct pod pods[PODS];
-    struct sockets *sockets;
-    struct sockets_worker *worker;
-    struct switchboard *board;
-    uint32_t ids[PODS];
-    int pair[2];
-    int child;
-};
-
-/* What the child's script knows. */
-struct script {
-    uint32_t *slots;
-    uint32_t ids[PODS];
-    uint64_t cookies[PODS];
-};
-
-typedef int script_fn(const struct script *script);
-
-static struct fault why;
-
-static uint64_t cookie_of(int fd)
-{
-    uint64_t cookie = 0;
-    socklen_t length = sizeof(cookie);
-
-    (void)getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length);
-    return cookie;
-}
-
-static struct sockaddr_in the_address(void)
-{
-    return (struct sockaddr_in){.sin_family = AF_INET,
-                                .sin_port = htons(80),
-                                .sin_addr.s_addr = htonl(0x0a000001)};
-}
-
-/* A namespace that has 10.0.0.1 and serves port 80 there. */
-static void pod_begin(struct pod *pod)
-{
-    AUTO(netns_leave) int home = -1;
-    struct sockaddr_in at = the_address();
-    struct ifreq request = {.ifr_name = "lo"};
-
-    assert_int_equal(netns_new(&pod->netns, &why), 0);
-    assert_int_equal(netns_enter(netns_descriptor(pod->netns), &home, &why), 0);
-    pod->server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    memcpy(&request.ifr_addr, &at, sizeof(at));
-    assert_int_equal(ioctl(pod->server, SIOCSIFADDR, &request), 0);
-    assert_int_equal(bind(pod->server, (struct sockaddr *)&at, sizeof(at)), 0);
-    assert_int_equal(listen(pod->server, 4096), 0);
-    pod->cookie = cookie_of(pod->server);
-}
-
-static int be_worker(int supervisor, const struct script *script, script_fn *run)
-{
-    const struct sandbox_options options = {.uid = sandbox_user(SANDBOX_WORKER)};
-    struct sandbox sandbox = {0};
-    int listener = -1;
-    char byte;
-
-    if (sandbox_enter_early(SANDBOX_WORKER, &options, &sandbox, &why) < 0 ||
-        notify_sockets(&sandbox, &listener, &why) < 0 ||
-        sandbox_enter_late(&sandbox, &why) < 0) {
-        (void)fprintf(stderr, "%s\n", why.text);
-        return 101;
-    }
-    if (fd_send(supervisor, "l", 1, &listener, 1) < 0) {
-        return 102;
-    }
-    (void)fd_close(listener);
-    return read(supervisor, &byte, 1) == 1 ? run(script) : 103;
-}
-
-/* Starts a worker with both pods' networks; it waits for scene_go(). */
-static void scene_begin(struct scene *scene, const struct sockets_options *options, script_fn *run)
-{
-    struct script script = {0};
-    char byte;
-    int listener = -1;
-    size_t count = 1;
-
-    *scene = (struct scene){0};
-    for (int i = 0; i < PODS; i++) {
-        pod_begin(&scene->pods[i]);
-        scene->ids[i] = script.ids[i] = (uint32_t)i + 1;
-        script.cookies[i] = scene->pods[i].cookie;
-    }
-    assert_int_equal(switchboard_new(&scene->board, &why), 0);
-    script.slots = switchboard_slots(scene->board);
-    assert_int_equal(fd_pair(scene->pair), 0);
-    scene->child = fork();
-    if (scene->child == 0) {
-        (void)fd_close(scene->pair[0]);
-        _exit(be_worker(scene->pair[1], &script, run));
-    }
-    scene->pair[1] = fd_close(scene->pair[1]);
-    assert_int_equal(fd_receive(scene->pair[0], &byte, 1, &listener, &count), 1);
-    assert_int_equal(count, 1);
-    assert_int_equal(sockets_new(options, &scene->sockets, &why), 0);
-    assert_int_equal(sockets_admit(scene->sockets, listener, scene->board, &scene->worker, &why),
-                     0);
-    for (int i = 0; i < PODS; i++) {
-        uint32_t id = 0;
-
-        assert_int_equal(
-            sockets_grant(scene->worker, netns_descriptor(scene->pods[i].netns), &id, &why), 0);
-        assert_int_equal(id, scene->ids[i]);
-    }
-}
-
-static void scene_go(struct scene *scene)
-{
-    assert_int_equal(fd_send(scene->pair[0], "g", 1, NULL, 0), 0);
-}
-
-static int scene_wait(struct scene *scene)
-{
-    int status = 0;
-
-    assert_int_equal(waitpid(scene->child, &status, 0), scene->child);
-    return status;
-}
-
-static void scene_end(struct scene *scene)
-{
-    scene->worker = sockets_dismiss(scene->worker);
-    scene->sockets = sockets_free(scene->sockets);
-    scene->board = switchboard_free(scene->board);
-    for (int i = 0; i < PODS; i++) {
-        (void)fd_close(scene->pods[i].server);
-        scene->pods[i].netns = netns_free(scene->pods[i].netns);
-    }
-    (void)fd_close(scene->pair[0]);
-}
 
 /* Reached only by the server of the socket's own namespace: each counts what came to it. */
 static bool reaches(int fd)
