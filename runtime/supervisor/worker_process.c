@@ -310,7 +310,8 @@ static int spawn_take(struct worker_process *worker, struct spawn *spawn, struct
     }
     TRY(channel_new(worker->loop, TAKE_FD(spawn->socket), MESSAGE_UP, &events, worker,
                     &worker->channel, why));
-    return greet(worker, why);
+    /* A worker that is gone already is told by its end, which knows the reason. */
+    return greet(worker, why) < 0 && why->kind != FAULT_UNAVAILABLE ? -1 : 0;
 }
 
 static void spawn_done(void *owner)

@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::vec::IntoIter;
 use wasmtime::component::{Accessor, HasData, Linker, Resource, ResourceTable};
+use wasmtime_wasi::WasiView;
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup as v2;
 use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode as Code2, IpAddress};
 use wasmtime_wasi::p2::{DynPollable, Pollable, SocketError, subscribe};

@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The network of a component: sockets and names of its own namespace, and no others.
+. "$(dirname "$0")/../lib/scenario.sh"
+
+# Two namespaces of one address range; in each somebody at 10.0.0.1:7000 who says where it is.
+SERVERS=()
+server_in() { # NETNS
+    ip netns add "$1"
+    ip -n "$1" link set lo up
+    ip -n "$1" address add 10.0.0.1/24 dev lo
+    ip netns exec "$1" python3 - "$1" >"$E2E_DIR/$1.log" 2>&1 <<'PY' &
+import socket, sys, threading
+name = sys.argv[1].encode() + b"\n"
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(("10.0.0.1", 7000))
+tcp = socket.create_server(("10.0.0.1", 7000))
+def packets():
+    while True:
+        udp.sendto(name, udp.recvfrom(64)[1])
+threading.Thread(target=packets, daemon=True).start()
+print("ready", flush=True)
+while True:
+    peer = tcp.accept()[0]
+    peer.sendall(name if peer.recv(64) == b"ping\n" else b"what?\n")
+    peer.close()
+PY
+    SERVERS+=($!)
+    wait_for 20 grep -q ready "$E2E_DIR/$1.log"
+}
+
+end_servers() {
+    local pid
+    for pid in "${SERVERS[@]}"; do
+        kill "$pid"
+        wait "$pid" || :
+    done 2>/dev/null
+    ip netns del "$E2E_NS-a"
+    ip netns del "$E2E_NS-b"
+}
+
+within() { # a|b ID FLAG... -- ARG...: the guest in that namespace
+    local flags=(--with-ns "network:/run/netns/$E2E_NS-$1") id=$2
+    shift 2
+    while [ "$1" != -- ]; do
+        flags+=("$1")
+        shift
+    done
+    run_component "${flags[@]}" -- "$(publish net)" "$id" "${@:2}"
+}
+
+same_addresses() {
+    local where
+    for where in a b; do
+        ends_with 0 within "$where" "tcp-$where" -- tcp 10.0.0.1:7000
+        holds "$OUTPUT" "$E2E_NS-$where"
+        ends_with 0 within "$where" "udp-$where" -- udp 10.0.0.1:7000
+        holds "$OUTPUT" "10.0.0.1:7000 $E2E_NS-$where"
+    done
+}
+
+refused_by_the_peer() {
+    ends_with 1 within a refused -- tcp 10.0.0.1:7999
+    holds "$OUTPUT" ConnectionRefused
+}
+
+nobody_elsewhere() {
+    local ref
+    ref=$(publish net)
+    ends_with 1 run_component -- "$ref" alone tcp 10.0.0.1:7000
+    lacks "$OUTPUT" "$E2E_NS"
+}
+
+names_of_the_mount() {
+    printf '10.0.0.1 vault vault.local\n' >"$E2E_DIR/hosts"
+    ends_with 0 within a names --mount "type=bind,src=$E2E_DIR/hosts,dst=/etc/hosts,options=rbind:ro" -- \
+        lookup vault.local
+    holds "$OUTPUT" 10.0.0.1
+    ends_with 0 within a by-name --mount "type=bind,src=$E2E_DIR/hosts,dst=/etc/hosts,options=rbind:ro" -- \
+        tcp vault:7000
+    holds "$OUTPUT" "$E2E_NS-a"
+}
+
+none_at_all() {
+    ends_with 1 within a none --annotation skep.dev/network=none -- tcp 10.0.0.1:7000
+    holds "$OUTPUT" PermissionDenied
+}
+
+allow_list() {
+    ends_with 0 within a listed --annotation skep.dev/network=10.0.0.1:7000 -- tcp 10.0.0.1:7000
+    ends_with 0 within a range --annotation skep.dev/network=10.0.0.0/24 -- udp 10.0.0.1:7000
+    ends_with 1 within a unlisted --annotation skep.dev/network=10.0.0.1:7001 -- tcp 10.0.0.1:7000
+    lacks "$OUTPUT" "$E2E_NS"
+    ends_with 1 within a other --annotation skep.dev/network=10.1.0.0/16 -- tcp 10.0.0.1:7000
+    fails within a wrong --annotation skep.dev/network=10.0.0.1:99999 -- tcp 10.0.0.1:7000
+    holds "$OUTPUT" 99999
+}
+
+scenario_begin
+server_in "$E2E_NS-a"
+server_in "$E2E_NS-b"
+check "two networks of the same addresses: each component meets its own" same_addresses
+check "a refused connection is the guest's to see" refused_by_the_peer
+check "a network of its own reaches nobody" nobody_elsewhere
+check "names come from the mounted hosts file" names_of_the_mount
+check "skep.dev/network: none" none_at_all
+check "skep.dev/network: an allow list" allow_list
+end_servers
+scenario_end
