@@ -51,9 +51,10 @@ class Images:
     def __init__(self, address, program=None):
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(30)
+        # By bash and not by preexec_fn, which forks: some grpcio never comes back from that.
         self.process = subprocess.Popen(
-            [program or BUILD / "bin/skep-images", address], stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, pass_fds=(3,), preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
+            ["bash", "-c", f'exec "$0" "$1" 3<&{theirs.fileno()}', program or BUILD / "bin/skep-images", address],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=(theirs.fileno(),))
         theirs.close()
         self.last = 0
 
