@@ -72,6 +72,10 @@ static int grant_put(struct run *run, struct fault *why)
     }
     memcpy(grant.network_texts, run->opened.texts, sizeof(grant.network_texts));
     TRY(grant_encode(&grant, &bytes, why));
+    for (size_t i = 0; i < GRANT_TEXTS; i++) { /* a bundle of certificates is large */
+        free(run->opened.texts[i]);
+        run->opened.texts[i] = NULL;
+    }
     run->memory = fs_memory("grant", bytes.data, bytes.length);
     return run->memory < 0 ? fault_sys(why, run->memory, "make room for a grant") : 0;
 }
