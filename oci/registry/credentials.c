@@ -55,6 +55,10 @@ static void take_auth(const struct node *entry, struct credentials *ret)
         return;
     }
     buf_put_u8(&plain, '\0');
+    if (plain.overflow) { /* longer than any password: as if there were none */
+        explicit_bzero(plain.data, plain.length);
+        return;
+    }
     colon = strchr((const char *)plain.data, ':');
     if (colon && !ret->user) {
         ret->user = memory_text((const char *)plain.data, (size_t)(colon - (const char *)plain.data));
