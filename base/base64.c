@@ -43,5 +43,5 @@ bool base64_decode(struct text text, struct buf *ret)
             buf_put_u8(ret, (uint8_t)(bits >> have));
         }
     }
-    return text.length % 4 != 1;
+    return text.length % 4 != 1 && !ret->overflow;
 }

@@ -86,29 +86,17 @@ int fault_sys(struct fault *why, int err, const char *format, ...)
     return -1;
 }
 
-static void join(char *text, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void join(char *text, const char *format, ...)
-{
-    va_list values;
-
-    va_start(values, format);
-    compose(text, FAULT_TEXT_MAX, format, values);
-    va_end(values);
-}
-
 int fault_while(struct fault *why, const char *format, ...)
 {
+    const struct fault inner = *why;
     char what[FAULT_TEXT_MAX / 3 + 1];
-    char rest[FAULT_TEXT_MAX];
     va_list values;
 
     va_start(values, format);
     compose(what, sizeof(what), format, values);
     va_end(values);
-    memcpy(rest, why->text, sizeof(rest));
-    rest[sizeof(rest) - 1] = '\0';
-    join(why->text, "%s: %s", what, rest);
+    (void)fault(why, inner.kind, "%s: %s", what, inner.text);
+    why->err = inner.err;
     return -1;
 }
 

@@ -84,6 +84,7 @@ int loop_new(own struct loop **ret, struct fault *why)
 {
     struct loop *loop = NEW(struct loop);
     int done = uv_loop_init(&loop->uv);
+
     if (done < 0) {
         free(loop);
         return fault_sys(why, done, "make an event loop");

@@ -49,17 +49,13 @@ static void take_auth(const struct node *entry, struct credentials *ret)
 {
     AUTO(buf_fini) struct buf plain = BUF(CREDENTIALS_ANSWER_MAX);
     const char *auth = node_string(node_member(entry, "auth"));
+    bool is_whole = auth && base64_decode(text_of(auth), &plain);
     const char *colon = NULL;
 
-    if (!auth || !base64_decode(text_of(auth), &plain)) {
-        return;
-    }
     buf_put_u8(&plain, '\0');
-    if (plain.overflow) { /* longer than any password: as if there were none */
-        explicit_bzero(plain.data, plain.length);
-        return;
+    if (is_whole && !plain.overflow) { /* one that does not fit is none */
+        colon = strchr((const char *)plain.data, ':');
     }
-    colon = strchr((const char *)plain.data, ':');
     if (colon && !ret->user) {
         ret->user = memory_text((const char *)plain.data, (size_t)(colon - (const char *)plain.data));
         ret->secret = COPY_TEXT(colon + 1);

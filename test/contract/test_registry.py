@@ -184,6 +184,16 @@ def test_a_token_is_fetched_once_with_the_credentials_of_docker(registry, wasm, 
     assert "service=mock" in next(path for _, path, _ in registry.log if path.startswith("/token"))
 
 
+@pytest.mark.parametrize("length", [64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 200 * 1024])
+def test_a_password_beyond_the_ceiling_is_none(registry, wasm, tmp_path, length):
+    registry.token, registry.basic = "t0ken", "bob:secret"
+    auth = base64.b64encode(b"bob:secret".ljust(length, b"x")).decode()
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {f"http://{registry.host}/v2/": {"auth": auth}}}))
+    done = push(registry, wasm, env={"DOCKER_CONFIG": str(tmp_path)})
+    assert done.returncode == 126, done.stderr
+    assert "xxxx" not in done.stderr
+
+
 def test_a_credential_helper_is_asked(registry, wasm, tmp_path):
     registry.token, registry.basic = "t0ken", "bob:secret"
     helper = tmp_path / "docker-credential-test"

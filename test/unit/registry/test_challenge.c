@@ -81,6 +81,16 @@ static void what_is_no_base64_is_refused(void **state)
     assert_false(base64_decode(text_of("===="), &back));
 }
 
+static void more_than_fits_is_not_decoded(void **state)
+{
+    AUTO(buf_fini) struct buf exact = BUF(3);
+    AUTO(buf_fini) struct buf small = BUF(2);
+
+    (void)state;
+    assert_true(base64_decode(text_of("Zm9v"), &exact));
+    assert_false(base64_decode(text_of("Zm9v"), &small));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +99,7 @@ int main(void)
         cmocka_unit_test(a_value_that_is_too_long_or_never_ends_is_no_value),
         cmocka_unit_test(base64_is_that_of_the_rfc),
         cmocka_unit_test(what_is_no_base64_is_refused),
+        cmocka_unit_test(more_than_fits_is_not_decoded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
