@@ -1,71 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A sealed memfd of STATS_SLOTS_MAX slots, each a cache line. Who has which slot is known to the
+ * STATS_SLOTS_MAX slots, each a cache line. Who has which slot is known to the
  * supervisor alone, outside of the page, where a worker cannot change it.
  */
 #include "runtime/stats/page.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fault.h"
-#include "base/fd.h"
+#include "runtime/stats/shared.h"
 
-enum { WORD_BITS = 64, WORDS = STATS_SLOTS_MAX / WORD_BITS, SEALS = F_SEAL_GROW | F_SEAL_SHRINK };
+enum { WORD_BITS = 64, WORDS = STATS_SLOTS_MAX / WORD_BITS };
 
 _Static_assert(sizeof(struct engine_counters) == 64, "a slot is a cache line");
 
+static const char what[] = "stats page";
 static const size_t page_bytes = (size_t)STATS_SLOTS_MAX * sizeof(struct engine_counters);
 
 struct stats_page {
-    int memory;
-    struct engine_counters *slots;
+    struct shared shared;
+    struct engine_counters *slots; /* in it */
     uint64_t taken[WORDS]; /* a bit for each slot */
     uint32_t taken_count;
 };
 
 struct stats_page *stats_page_free(own struct stats_page *page)
 {
-    if (!page) {
-        return NULL;
+    if (page) {
+        shared_fini(&page->shared);
+        free(page);
     }
-    if (page->slots) {
-        (void)munmap(page->slots, page_bytes);
-    }
-    (void)fd_close(page->memory);
-    free(page);
     return NULL;
-}
-
-static int map_slots(struct stats_page *page, int memory, struct fault *why)
-{
-    void *at = mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-
-    if (at == MAP_FAILED) {
-        return fault_sys(why, -errno, "map the stats page");
-    }
-    page->slots = (struct engine_counters *)at;
-    return 0;
 }
 
 int stats_page_new(own struct stats_page **ret, struct fault *why)
 {
     AUTO(stats_page_free) struct stats_page *page = NEW(struct stats_page);
 
-    page->memory = memfd_create("skep-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (page->memory < 0) {
-        return fault_sys(why, -errno, "make the stats page");
-    }
-    if (ftruncate(page->memory, (off_t)page_bytes) < 0 ||
-        fcntl(page->memory, F_ADD_SEALS, SEALS | F_SEAL_SEAL) < 0) {
-        return fault_sys(why, -errno, "fix the size of the stats page");
-    }
-    TRY(map_slots(page, page->memory, why));
+    TRY(shared_new(what, page_bytes, &page->shared, why));
+    page->slots = (struct engine_counters *)page->shared.at;
     *ret = TAKE(page);
     return 0;
 }
@@ -73,23 +47,16 @@ int stats_page_new(own struct stats_page **ret, struct fault *why)
 int stats_page_map(int memory, own struct stats_page **ret, struct fault *why)
 {
     AUTO(stats_page_free) struct stats_page *page = NEW(struct stats_page);
-    struct stat about = {0};
-    int seals = fcntl(memory, F_GET_SEALS);
 
-    page->memory = -1;
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(memory, &about) < 0 ||
-        about.st_size != (off_t)page_bytes) {
-        return fault(why, FAULT_INVALID, "the descriptor is no stats page of %zu bytes",
-                     page_bytes);
-    }
-    TRY(map_slots(page, memory, why));
+    TRY(shared_map(memory, what, page_bytes, &page->shared, why));
+    page->slots = (struct engine_counters *)page->shared.at;
     *ret = TAKE(page);
     return 0;
 }
 
 int stats_page_memory(const struct stats_page *page)
 {
-    return page->memory;
+    return page->shared.memory;
 }
 
 int stats_page_admit(struct stats_page *page, uint32_t *ret_slot, struct fault *why)
