@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "runtime/sandbox/filter.h"
 #include "runtime/sandbox/walls.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV /* linux/seccomp.h of 5.19 */
@@ -26,19 +26,10 @@
 
 enum { INSTRUCTIONS_MAX = 64 };
 
-static int seccomp_done(scmp_filter_ctx filter)
-{
-    if (filter) {
-        seccomp_release(filter);
-    }
-    return 0;
-}
-DEFINE_AUTO(scmp_filter_ctx, seccomp_done)
-
 /* Return: a memory file with the program, or negative errno. */
 static int export_filter(void)
 {
-    AUTO(seccomp_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    AUTO(filter_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     AUTO(fd_close) int memory = memfd_create("skep-filter", MFD_CLOEXEC);
     int err;
 

@@ -7,13 +7,13 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "runtime/sandbox/filter.h"
 #include "runtime/sandbox/walls.h"
 
 /* linux/fs.h of 6.7: _IOWR('f', 16, struct pm_scan_arg), a struct of twelve 64-bit words. */
@@ -41,15 +41,6 @@ static const struct rule {
 #undef WITH
 #undef KILL
 };
-
-static int seccomp_done(scmp_filter_ctx filter)
-{
-    if (filter) {
-        seccomp_release(filter);
-    }
-    return 0;
-}
-DEFINE_AUTO(scmp_filter_ctx, seccomp_done)
 
 static int add_rule(scmp_filter_ctx filter, const struct rule *rule)
 {
@@ -123,7 +114,7 @@ static int load(const struct sandbox *sandbox, scmp_filter_ctx filter, struct fa
 /* Early, because a ring that was made before would go around the list that comes late. */
 int wall_rings(struct sandbox *sandbox, struct fault *why)
 {
-    AUTO(seccomp_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    AUTO(filter_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 
     if (!filter || seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) != 0 ||
         refuse_rings(filter) != 0) {
@@ -134,7 +125,7 @@ int wall_rings(struct sandbox *sandbox, struct fault *why)
 
 int wall_calls(struct sandbox *sandbox, struct fault *why)
 {
-    AUTO(seccomp_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    AUTO(filter_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     unsigned calls = sandbox_rules(sandbox->profile)->calls;
 
     if (!sandbox->notifies) {
