@@ -238,19 +238,26 @@ static int ask_until_nobody_answers(const struct script *script)
     return errno == ENOSYS ? 0 : 1;
 }
 
-static void without_a_broker_the_answer_is_no(void **state)
+/* A worker that asks and asks, and has been answered for a while. */
+static void storm_begin(struct scene *scene)
 {
     const struct sockets_options options = {
         .user = sandbox_user(SANDBOX_WORKER), .network = plenty, .worker = plenty};
     struct sockets_counts counts = {0};
+
+    scene_begin(scene, &options, ask_until_nobody_answers);
+    scene_go(scene);
+    while (counts.served < 100) {
+        sockets_read_counts(scene->sockets, &counts);
+    }
+}
+
+static void without_a_broker_the_answer_is_no(void **state)
+{
     struct scene scene;
 
     (void)state;
-    scene_begin(&scene, &options, ask_until_nobody_answers);
-    scene_go(&scene);
-    while (counts.served < 100) {
-        sockets_read_counts(scene.sockets, &counts);
-    }
+    storm_begin(&scene);
     scene.worker = sockets_dismiss(scene.worker);
     assert_int_equal(scene_wait(&scene), 0);
     scene_end(&scene);
@@ -258,17 +265,10 @@ static void without_a_broker_the_answer_is_no(void **state)
 
 static void a_worker_killed_in_a_call_leaves_nothing(void **state)
 {
-    const struct sockets_options options = {
-        .user = sandbox_user(SANDBOX_WORKER), .network = plenty, .worker = plenty};
-    struct sockets_counts counts = {0};
     struct scene scene;
 
     (void)state;
-    scene_begin(&scene, &options, ask_until_nobody_answers);
-    scene_go(&scene);
-    while (counts.served < 100) {
-        sockets_read_counts(scene.sockets, &counts);
-    }
+    storm_begin(&scene);
     assert_int_equal(kill(scene.child, SIGKILL), 0);
     assert_true(WIFSIGNALED(scene_wait(&scene)));
     sockets_revoke(scene.worker, scene.ids[0]);
