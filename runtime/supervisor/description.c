@@ -7,12 +7,14 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "runtime/grant/grant.h"
 
 enum { DESCRIPTION_MAX = 1024 * 1024, LIST_MAX = 1000, KIND_MAX = 16 };
 
 struct fields {
     int64_t version;
     const char *kind;
+    const struct node *imports;
     const struct node *unknown;
     const struct node *hints;
 };
@@ -20,6 +22,7 @@ struct fields {
 static const struct node_field fields_table[] = {
     {"v", NODE_INTEGER, true, offsetof(struct fields, version), 1, 1},
     {"kind", NODE_TEXT, true, offsetof(struct fields, kind), 0, KIND_MAX},
+    {"imports", NODE_LIST, true, offsetof(struct fields, imports), 0, LIST_MAX},
     {"unknown", NODE_LIST, true, offsetof(struct fields, unknown), 0, LIST_MAX},
     {"hints", NODE_LIST, false, offsetof(struct fields, hints), 0, LIST_MAX},
     {NULL, NODE_NULL, false, 0, 0, 0},
@@ -33,6 +36,34 @@ static const struct kind_name {
     {"server", RUN_SERVER},
     {"library", RUN_LIBRARY},
 };
+
+enum { NAMES = 1U << GRANT_TEXT_RESOLV_CONF | 1U << GRANT_TEXT_HOSTS, TRUST = 1U << GRANT_TEXT_TRUST };
+
+static const struct text_user {
+    const char *import; /* of any version */
+    unsigned texts;
+} text_users[] = {
+    {"wasi:sockets/ip-name-lookup@", NAMES},
+    {"wasi:http/outgoing-handler@", NAMES | TRUST}, /* 0.2 */
+    {"wasi:http/client@", NAMES | TRUST},           /* 0.3 */
+};
+
+/* A bundle of certificates is large, so nobody gets one who cannot use it. */
+static unsigned texts_used(const struct node *imports)
+{
+    unsigned texts = 0;
+
+    for (size_t i = 0; i < node_count(imports); i++) {
+        const char *import = node_string(node_item(imports, i));
+
+        for (size_t k = 0; import && k < ARRAY_SIZE(text_users); k++) {
+            const char *name = text_users[k].import;
+
+            texts |= strncmp(import, name, strlen(name)) == 0 ? text_users[k].texts : 0;
+        }
+    }
+    return texts;
+}
 
 static int kind_parse(const char *name, enum run_kind *ret, struct fault *why)
 {
@@ -81,6 +112,7 @@ int description_parse(const char *json, struct description *ret, struct fault *w
     }
     TRY(kind_parse(fields.kind, &description.kind, why));
     open_word(&fields, &description.open);
+    description.texts = texts_used(fields.imports);
     *ret = description;
     return 0;
 }

@@ -13,6 +13,7 @@ struct description {
     enum run_kind kind;
     /* Why it cannot run by itself: imports that nobody offers. kind is FAULT_NONE if it can. */
     struct fault open;
+    unsigned texts; /* of the network, that its imports have a use of: bits 1 << enum grant_text */
 };
 
 /**

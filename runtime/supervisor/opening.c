@@ -14,6 +14,7 @@
 #include "runtime/broker/netns.h"
 #include "runtime/broker/text.h"
 #include "runtime/grant/grant.h"
+#include "runtime/supervisor/description.h"
 #include "runtime/supervisor/inside.h"
 #include "runtime/supervisor/run.h"
 
@@ -25,6 +26,7 @@ struct opening {
     int netns;               /* owned; -1: by the grant */
     own char *address;
     bool server;
+    unsigned texts; /* that the component has a use of */
     struct opened opened;
     struct fault failed;
 };
@@ -35,6 +37,11 @@ void opened_fini(struct opened *opened)
     opened->listener = fd_close(opened->listener);
     opened->network = fd_close(opened->network);
     opened->netns = netns_free(opened->netns);
+    opened_drop_texts(opened);
+}
+
+void opened_drop_texts(struct opened *opened)
+{
     for (size_t i = 0; i < GRANT_TEXTS; i++) {
         free(opened->texts[i]);
         opened->texts[i] = NULL;
@@ -126,7 +133,7 @@ static int texts_read(struct opening *opening, struct fault *why)
     for (size_t i = 0; i < GRANT_TEXTS; i++) {
         const char *path = opening->grant->network_files[i];
 
-        if (path) {
+        if (path && (opening->texts & 1U << i) != 0) {
             TRY(broker_text_read(path, &opening->opened.texts[i], why));
         }
     }
@@ -172,7 +179,7 @@ static void opening_done(void *owner)
 }
 
 struct opening *opening_begin(struct supervisor *supervisor, const struct run_plan *plan,
-                              bool server, opening_fn *fn, void *owner)
+                              const struct description *description, opening_fn *fn, void *owner)
 {
     struct opening *opening = NEW(struct opening);
 
@@ -182,7 +189,8 @@ struct opening *opening_begin(struct supervisor *supervisor, const struct run_pl
                                 .grant = grant_copy(plan->grant),
                                 .netns = plan->netns < 0 ? -1 : fd_duplicate(plan->netns),
                                 .address = plan->address ? COPY_TEXT(plan->address) : NULL,
-                                .server = server,
+                                .server = description->kind == RUN_SERVER,
+                                .texts = description->texts,
                                 .opened = {.listener = -1, .network = -1}};
     supervisor->openings++;
     loop_work(supervisor->loop, opening_work, opening_done, opening);

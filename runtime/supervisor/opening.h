@@ -15,6 +15,7 @@
 
 #include "runtime/grant/grant.h"
 
+struct description;
 struct folders;
 struct netns;
 struct opening;
@@ -32,6 +33,9 @@ struct opened {
 };
 void opened_fini(struct opened *opened);
 
+/* The texts alone, once they are handed on. */
+void opened_drop_texts(struct opened *opened);
+
 /* Told once, from the loop; takes what it wants of @opened and leaves the rest at rest. */
 typedef void opening_fn(void *owner, struct opened *opened, const struct fault *failed);
 
@@ -39,14 +43,14 @@ typedef void opening_fn(void *owner, struct opened *opened, const struct fault *
  * opening_begin() - open what a grant names
  * @supervisor: its loop and its maps of owners
  * @plan:       what is needed of it is copied
- * @server:     make a listener too
+ * @description: a server gets a listener too, others only what they have a use of
  * @fn:         told when it is done
  * @owner:      for @fn
  *
  * Return: the opening, borrowed, for opening_forget(); valid until @fn is called.
  */
 struct opening *opening_begin(struct supervisor *supervisor, const struct run_plan *plan,
-                              bool server, opening_fn *fn, void *owner);
+                              const struct description *description, opening_fn *fn, void *owner);
 
 /* Its @fn will not be called. NULL is nothing. */
 void opening_forget(struct opening *opening);

@@ -72,10 +72,7 @@ static int grant_put(struct run *run, struct fault *why)
     }
     memcpy(grant.network_texts, run->opened.texts, sizeof(grant.network_texts));
     TRY(grant_encode(&grant, &bytes, why));
-    for (size_t i = 0; i < GRANT_TEXTS; i++) { /* a bundle of certificates is large */
-        free(run->opened.texts[i]);
-        run->opened.texts[i] = NULL;
-    }
+    opened_drop_texts(&run->opened);
     run->memory = fs_memory("grant", bytes.data, bytes.length);
     return run->memory < 0 ? fault_sys(why, run->memory, "make room for a grant") : 0;
 }
@@ -119,8 +116,7 @@ static void on_component(void *owner, struct component *component, const struct 
         run_fail(run, &description->open);
     } else {
         run->state = RUN_OPENING;
-        run->opening =
-            opening_begin(run->supervisor, &run->plan, run->kind == RUN_SERVER, on_opened, run);
+        run->opening = opening_begin(run->supervisor, &run->plan, description, on_opened, run);
     }
 }
 

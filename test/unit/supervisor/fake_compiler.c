@@ -80,7 +80,7 @@ static int end_badly(const char *word)
     }
     if (strcmp(word, "nonsense") == 0) {
         put(CODE, "code");
-        put(DESCRIPTION, "{\"v\":1,\"kind\":\"teapot\",\"unknown\":[]}");
+        put(DESCRIPTION, "{\"v\":1,\"kind\":\"teapot\",\"imports\":[],\"unknown\":[]}");
         return 0;
     }
     return strcmp(word, "silent") == 0 ? 1 : 42;

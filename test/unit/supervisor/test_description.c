@@ -5,7 +5,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
+#include "runtime/grant/grant.h"
 #include "runtime/supervisor/description.h"
 
 static struct fault why;
@@ -15,7 +17,7 @@ static void kinds_are_read(void **state)
 {
     (void)state;
     assert_int_equal(
-        description_parse("{\"v\":1,\"kind\":\"server\",\"unknown\":[]}", &description, &why), 0);
+        description_parse("{\"v\":1,\"kind\":\"server\",\"imports\":[],\"unknown\":[]}", &description, &why), 0);
     assert_int_equal(description.kind, RUN_SERVER);
     assert_int_equal(description.open.kind, FAULT_NONE);
 }
@@ -24,7 +26,7 @@ static void an_open_import_is_told_in_the_compilers_words(void **state)
 {
     (void)state;
     assert_int_equal(
-        description_parse("{\"v\":1,\"kind\":\"command\",\"unknown\":[\"a:b/c@1.0.0\",\"d\",\"e\"],"
+        description_parse("{\"v\":1,\"kind\":\"command\",\"imports\":[],\"unknown\":[\"a:b/c@1.0.0\",\"d\",\"e\"],"
                           "\"hints\":[\"it imports a:b/c@1.0.0, which nobody has\",\"x\",\"y\"]}",
                           &description, &why),
         0);
@@ -37,10 +39,34 @@ static void an_open_import_without_words_is_named(void **state)
 {
     (void)state;
     assert_int_equal(
-        description_parse("{\"v\":1,\"kind\":\"command\",\"unknown\":[\"a:b/c@1.0.0\"]}",
+        description_parse("{\"v\":1,\"kind\":\"command\",\"imports\":[],\"unknown\":[\"a:b/c@1.0.0\"]}",
                           &description, &why),
         0);
     assert_string_equal(description.open.text, "it imports a:b/c@1.0.0, which nothing here offers");
+}
+
+static unsigned texts_of(const char *imports)
+{
+    char json[512];
+
+    (void)snprintf(json, sizeof(json), "{\"v\":1,\"kind\":\"command\",\"imports\":[%s],\"unknown\":[]}",
+                   imports);
+    assert_int_equal(description_parse(json, &description, &why), 0);
+    return description.texts;
+}
+
+static void texts_of_the_network_are_for_who_can_use_them(void **state)
+{
+    const unsigned names = 1U << GRANT_TEXT_RESOLV_CONF | 1U << GRANT_TEXT_HOSTS;
+    const unsigned all = names | 1U << GRANT_TEXT_TRUST;
+
+    (void)state;
+    assert_int_equal(texts_of("\"wasi:cli/stdout@0.2.0\",\"wasi:sockets/tcp@0.2.0\",7"), 0);
+    assert_int_equal(texts_of("\"wasi:http/types@0.2.0\""), 0);
+    assert_int_equal(texts_of("\"wasi:sockets/ip-name-lookup@0.2.12\""), names);
+    assert_int_equal(texts_of("\"wasi:sockets/ip-name-lookup@0.3.0\""), names);
+    assert_int_equal(texts_of("\"wasi:http/outgoing-handler@0.2.9\""), all);
+    assert_int_equal(texts_of("\"wasi:cli/exit@0.3.0\",\"wasi:http/client@0.3.0\""), all);
 }
 
 static void nonsense_is_refused(void **state)
@@ -48,11 +74,12 @@ static void nonsense_is_refused(void **state)
     static const char *const texts[] = {
         "",
         "[]",
-        "{\"v\":2,\"kind\":\"command\",\"unknown\":[]}",
-        "{\"v\":1,\"kind\":\"teapot\",\"unknown\":[]}",
-        "{\"v\":1,\"kind\":7,\"unknown\":[]}",
+        "{\"v\":2,\"kind\":\"command\",\"imports\":[],\"unknown\":[]}",
+        "{\"v\":1,\"kind\":\"teapot\",\"imports\":[],\"unknown\":[]}",
+        "{\"v\":1,\"kind\":7,\"imports\":[],\"unknown\":[]}",
         "{\"v\":1,\"kind\":\"command\"}",
-        "{\"v\":1,\"kind\":\"command\",\"unknown\":{}}",
+        "{\"v\":1,\"kind\":\"command\",\"unknown\":[]}",
+        "{\"v\":1,\"kind\":\"command\",\"imports\":[],\"unknown\":{}}",
     };
 
     (void)state;
@@ -68,6 +95,7 @@ int main(void)
         cmocka_unit_test(kinds_are_read),
         cmocka_unit_test(an_open_import_is_told_in_the_compilers_words),
         cmocka_unit_test(an_open_import_without_words_is_named),
+        cmocka_unit_test(texts_of_the_network_are_for_who_can_use_them),
         cmocka_unit_test(nonsense_is_refused),
     };
 
