@@ -141,47 +141,21 @@ unsafe fn map(engine: &Engine, fd: RawFd) -> Result<Mapped> {
     if !about.is_file() {
         return Err(Why::invalid(format_args!("descriptor {fd} is not a file")));
     }
-    let path = format!("/proc/self/fd/{fd}");
-    let loaded = if File::open(&path).is_ok() {
+    let mut bytes = vec![0; usize::try_from(about.len()).unwrap_or(0)];
+    file.read_exact_at(&mut bytes, 0).map_err(failed)?;
+    let loaded = match wasmtime::Engine::detect_precompiled(&bytes) {
+        Some(Precompiled::Module) => {
+            drop(bytes);
+            let own = file.try_clone().map_err(failed)?;
+            // Its pages are shared and loaded as needed. SAFETY: the caller's promise.
+            unsafe { Module::deserialize_open_file(&engine.wasm, own) }.map(Mapped::Module)
+        }
+        // There is no such door for components, and no /proc any more to name the file by.
         // SAFETY: the caller's promise.
-        unsafe { map_path(&engine.wasm, &path) }
-    } else {
-        // Without /proc, or where only the descriptor gives access to the file.
-        let mut bytes = vec![0; usize::try_from(about.len()).unwrap_or(0)];
-        file.read_exact_at(&mut bytes, 0).map_err(failed)?;
-        // SAFETY: the caller's promise.
-        unsafe { map_bytes(&engine.wasm, &bytes) }
+        _ => unsafe { component::Component::deserialize(&engine.wasm, &bytes) }
+            .map(Mapped::Component),
     };
-    loaded.map_err(|error| {
-        let text = format!("not made for this engine: {error:#}").replace(&path, "it");
-        Why::new(Kind::Refused, text)
-    })
-}
-
-/// Mapped from the file, so that its pages are shared and loaded as needed.
-///
-/// # Safety
-/// As for [`Component::load`].
-unsafe fn map_path(engine: &wasmtime::Engine, path: &str) -> wasmtime::Result<Mapped> {
-    match wasmtime::Engine::detect_precompiled_file(path)? {
-        // SAFETY: the caller's promise.
-        Some(Precompiled::Module) => {
-            unsafe { Module::deserialize_file(engine, path) }.map(Mapped::Module)
-        }
-        _ => unsafe { component::Component::deserialize_file(engine, path) }.map(Mapped::Component),
-    }
-}
-
-/// # Safety
-/// As for [`Component::load`].
-unsafe fn map_bytes(engine: &wasmtime::Engine, bytes: &[u8]) -> wasmtime::Result<Mapped> {
-    match wasmtime::Engine::detect_precompiled(bytes) {
-        // SAFETY: the caller's promise.
-        Some(Precompiled::Module) => {
-            unsafe { Module::deserialize(engine, bytes) }.map(Mapped::Module)
-        }
-        _ => unsafe { component::Component::deserialize(engine, bytes) }.map(Mapped::Component),
-    }
+    loaded.map_err(|error| Why::new(Kind::Refused, format!("not made for this engine: {error:#}")))
 }
 
 fn unresolved(engine: &Engine, component: &component::Component, error: &wasmtime::Error) -> Why {

@@ -46,6 +46,12 @@ pub enum Failure {
     Denied,
 }
 
+/// The address whose text this is, in brackets or not.
+pub fn literal(name: &str) -> Option<IpAddr> {
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    bare.unwrap_or(name).parse().ok()
+}
+
 pub struct Names {
     slot: Slot,
     settings: Settings,
@@ -60,12 +66,8 @@ impl Names {
         Names { slot, settings, hosts, resolver: OnceLock::new(), lookups }
     }
 
-    /// Addresses of a name; the text of an address stands for itself.
+    /// Addresses of a name that is not the text of one.
     pub async fn find(&self, name: &str) -> Result<Vec<IpAddr>, Failure> {
-        let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        if let Ok(ip) = bare.unwrap_or(name).parse::<IpAddr>() {
-            return Ok(vec![ip]);
-        }
         let parsed = Name::from_utf8(name).map_err(|_| Failure::Invalid)?;
         let name = parsed.to_ascii().to_ascii_lowercase();
         if name.is_empty() || name == "." {
