@@ -7,22 +7,13 @@
 #include <grp.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "runtime/sandbox/cap.h"
 #include "runtime/sandbox/walls.h"
-
-static void *cap_free_any(void *held)
-{
-    if (held) {
-        (void)cap_free(held);
-    }
-    return NULL;
-}
-DEFINE_AUTO(cap_t, cap_free_any)
 
 bool sandbox_is_root(void)
 {

@@ -22,6 +22,7 @@
 #include "base/loop.h"
 #include "base/text.h"
 #include "oci/images/reader.h"
+#include "runtime/sandbox/rights.h"
 #include "runtime/supervisor/settings.h"
 #include "runtime/supervisor/supervisor.h"
 #include "shim/build.h"
@@ -222,6 +223,9 @@ int main(int argc, char **argv)
     }
     if (done == 0) {
         process_settle();
+        done = rights_keep(&why);
+    }
+    if (done == 0) {
         done = daemon_open(&daemon, &why);
     }
     tell_ready(ready, done < 0 ? &why : NULL);

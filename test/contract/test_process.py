@@ -3,12 +3,13 @@
 and what must not end it."""
 import os
 import pathlib
+import re
 import resource
 import signal
 import socket
 import subprocess
 
-from containerd import spec
+from containerd import TOP, spec
 from protobuf import decode, encode
 from ttrpc import TASK, frame, read_frame
 
@@ -32,6 +33,54 @@ def launch_holding(task, fd):
         [node.launcher, "-namespace", task.namespace, "-address", node.store.address, "-publish-binary",
          "/usr/bin/containerd", "-id", task.id, "start"], cwd=task.bundle, env=node.env, pass_fds=(fd,),
         stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+
+
+def capabilities_of(pid, which):
+    words = [line for line in proc(pid, "status").splitlines() if line.startswith(f"{which}:")]
+    return int(words[0].split()[1], 16)
+
+
+def test_the_daemon_keeps_only_the_capabilities_of_its_table(node):
+    task = sleeper(node)
+    pid = node.daemon()
+    header = pathlib.Path("/usr/include/linux/capability.h").read_text()
+    numbers = dict(re.findall(r"^#define (CAP_\w+)\s+(\d+)$", header, re.M))
+    rows = re.findall(r"^RIGHT\((\w+),", (TOP / "runtime/sandbox/rights.def").read_text(), re.M)
+    wanted = sum(1 << int(numbers[name]) for name in rows)
+    assert 0 < len(rows) < 20
+    for which in ("CapPrm", "CapEff", "CapBnd"):
+        assert capabilities_of(pid, which) == wanted & capabilities_of(os.getpid(), "CapBnd"), which
+    assert capabilities_of(pid, "CapInh") == capabilities_of(pid, "CapAmb") == 0
+    assert "NoNewPrivs:\t1" in proc(pid, "status")
+    task.call("Kill", signal=9)
+
+
+def children_of(pid):
+    return {proc(child, "comm").strip(): int(child)
+            for thread in os.listdir(f"/proc/{pid}/task")
+            for child in proc(pid, f"task/{thread}/children").split()}
+
+
+def test_what_the_daemon_starts_has_no_rights_and_an_empty_root(node):
+    task = sleeper(node)
+    found = children_of(node.daemon())
+    assert {"skep-worker", "skep-images"} <= found.keys()
+    for name in ("skep-worker", "skep-images"):
+        pid = found[name]
+        status = proc(pid, "status")
+        for which in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert capabilities_of(pid, which) == 0, (name, which)
+        assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status, name
+        assert "Groups:\t \n" in status and "Uid:\t0" not in status, name
+        assert os.listdir(f"/proc/{pid}/root/") == [], name
+        assert {line.split()[2] for line in proc(pid, "mounts").splitlines()} == {"tmpfs"}, name
+        assert all(" ro," in line for line in proc(pid, "mounts").splitlines()), name
+        assert os.stat(f"/proc/{pid}/ns/net").st_ino != os.stat("/proc/self/ns/net").st_ino, name
+        folders = [fd for fd in os.listdir(f"/proc/{pid}/fd")
+                   if os.path.isdir(f"/proc/{pid}/fd/{fd}")]
+        assert bool(folders) == (name == "skep-images"), name
+        assert all(os.path.samefile(f"/proc/{pid}/fd/{fd}", node.store.blobs) for fd in folders)
+    task.call("Kill", signal=9)
 
 
 def test_no_descriptor_of_the_first_start_is_inherited(fresh):
