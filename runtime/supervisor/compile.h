@@ -29,8 +29,8 @@ struct compiler_options {
     uint64_t seconds;      /* of processor time, twice as many of time; 0: the default */
 };
 
-#define COMPILE_MEMORY_DEFAULT (4ULL << 30)
-enum { COMPILE_JOBS_MAX = 2, COMPILE_SECONDS_DEFAULT = 300 };
+#define COMPILE_MEMORY_DEFAULT (2ULL << 30)
+enum { COMPILE_JOBS_MAX = 2, COMPILE_SECONDS_DEFAULT = 25 };
 
 /**
  * compiler_new() - nothing compiled yet
