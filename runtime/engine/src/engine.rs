@@ -5,6 +5,8 @@
 //! (component.rs) and tasks (task.rs).
 
 use crate::abi;
+#[cfg(feature = "test-hooks")]
+use crate::entry::scan_is_declined;
 use crate::guest::Guest;
 use crate::linker;
 use crate::network::slot::Switchboard;
@@ -213,9 +215,6 @@ fn wasm_engine(instances: u32, log: &Log) -> Result<wasmtime::Engine> {
 fn scan_is_declined() -> bool {
     false
 }
-
-#[cfg(feature = "test-hooks")]
-use crate::entry::scan_is_declined;
 
 fn runtime(threads: usize) -> Result<Runtime> {
     Builder::new_multi_thread()

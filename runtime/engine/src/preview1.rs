@@ -10,7 +10,8 @@
 
 use crate::fault::Ending;
 use crate::grant::Grant;
-use crate::guest::{CALL_BYTES, Guest, RANDOM_BYTES};
+use crate::ceilings::{CALL_BYTES, RANDOM_BYTES};
+use crate::guest::Guest;
 use wasmtime::component::Resource;
 use wasmtime::{Caller, Engine, Extern, Linker, Memory};
 use wasmtime_wasi::filesystem::Descriptor;

@@ -112,7 +112,9 @@ async fn work(server: &Arc<Server>, request: Request<WasiBody>, reply: Reply, de
             server.complain(&format!("a request was turned away: {text}"));
             Refusal::Busy
         }
-        Ok(Ok(Err(Start::Ended(ending)))) => server.ended(&ending),
+        Ok(Ok(Err(Start::Ended(ending)))) => {
+            server.ended(&ending.with_ceiling(task.limits().handle_max))
+        }
         Ok(Err(Panicked(words))) => server.ended(&task.panicked(&words)),
         Err(_) => {
             let time = task.limits().request_time;
