@@ -47,7 +47,9 @@ mod tests {
     #[test]
     fn a_ceiling_is_said_with_its_number_and_other_traps_are_left_alone() {
         let said = |text: &str| named(text.to_string(), 77);
-        assert!(said("cannot lend: store handle limit exceeded").ends_with("(limit of 77 handles)"));
+        assert!(
+            said("cannot lend: store handle limit exceeded").ends_with("(limit of 77 handles)")
+        );
         assert!(said("total size of fields exceeds limit").contains("131072 bytes"));
         assert_eq!(said("unreachable"), "unreachable");
     }

@@ -31,7 +31,16 @@ pub struct Calls<'a> {
 impl<'a> Calls<'a> {
     pub fn new(resolve: &'a Resolve, sizes: &'a SizeAlign) -> Calls<'a> {
         let (imports, bodies) = (String::new(), String::new());
-        Calls { resolve, sizes, kinds: HashMap::new(), imports, bodies, count: 0, path: None, imported: 0 }
+        Calls {
+            resolve,
+            sizes,
+            kinds: HashMap::new(),
+            imports,
+            bodies,
+            count: 0,
+            path: None,
+            imported: 0,
+        }
     }
 
     /// Further names of a resource stand for the same one.
@@ -48,8 +57,15 @@ impl<'a> Calls<'a> {
         self.kinds.iter().find(|(id, _)| named(id)).map(|(_, kind)| *kind)
     }
 
-    fn import(&mut self, from: &str, name: &str, params: &[WasmType], results: &[WasmType]) -> usize {
-        let list = |types: &[WasmType]| types.iter().map(|t| word(*t)).collect::<Vec<_>>().join(" ");
+    fn import(
+        &mut self,
+        from: &str,
+        name: &str,
+        params: &[WasmType],
+        results: &[WasmType],
+    ) -> usize {
+        let list =
+            |types: &[WasmType]| types.iter().map(|t| word(*t)).collect::<Vec<_>>().join(" ");
         let _ = writeln!(
             self.imports,
             "(import \"{from}\" \"{name}\" (func $f{} (param {}) (result {})))",
@@ -89,7 +105,9 @@ impl<'a> Calls<'a> {
             let mut after = String::new();
             match (&function.result, abi.retptr) {
                 (Some(ty), true) => after = self.results(ty, RESULTS, 0),
-                (Some(Type::Id(id)), false) if let TypeDefKind::Handle(h) = &self.resolve.types[*id].kind => {
+                (Some(Type::Id(id)), false)
+                    if let TypeDefKind::Handle(h) = &self.resolve.types[*id].kind =>
+                {
                     let kind = self.kind(resource(h));
                     code = format!("(i32.const {kind}) {code}");
                     after = "call $put".into();
@@ -108,7 +126,8 @@ impl<'a> Calls<'a> {
                 && let TypeDefKind::Handle(handle) = &self.resolve.types[*id].kind
             {
                 let kind = self.kind(resource(handle));
-                let _ = write!(code, "(if (i32.eqz (call $has (i32.const {kind}))) (then (return)))");
+                let _ =
+                    write!(code, "(if (i32.eqz (call $has (i32.const {kind}))) (then (return)))");
             }
         }
         code
@@ -156,9 +175,15 @@ impl<'a> Calls<'a> {
         };
         match &resolve.types[id].kind {
             TypeDefKind::Type(ty) => self.argument(ty, choice),
-            TypeDefKind::Handle(Handle::Borrow(of)) => format!("(call $pick (i32.const {}))", self.kind(*of)),
-            TypeDefKind::Handle(Handle::Own(of)) => format!("(call $take (i32.const {}))", self.kind(*of)),
-            TypeDefKind::Record(record) => all(self, &mut record.fields.iter().map(|field| &field.ty)),
+            TypeDefKind::Handle(Handle::Borrow(of)) => {
+                format!("(call $pick (i32.const {}))", self.kind(*of))
+            }
+            TypeDefKind::Handle(Handle::Own(of)) => {
+                format!("(call $take (i32.const {}))", self.kind(*of))
+            }
+            TypeDefKind::Record(record) => {
+                all(self, &mut record.fields.iter().map(|field| &field.ty))
+            }
             TypeDefKind::Tuple(tuple) => all(self, &mut tuple.types.iter()),
             TypeDefKind::Flags(flags) => {
                 format!("(call $below (i32.const {}))", 1u64 << flags.flags.len().min(30))

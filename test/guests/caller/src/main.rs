@@ -46,9 +46,9 @@ fn module(resolve: &Resolve, world: WorldId) -> Result<String> {
     let request = calls.kind_of("incoming-request").context("no requests in this world")?;
     let answer = calls.kind_of("response-outparam").context("no answers in this world")?;
     let marks = [("@request", request), ("@answer", answer), ("@path", path)];
-    text += &marks.iter().fold(FRAME.to_string(), |frame, (mark, number)| {
-        frame.replace(mark, &number.to_string())
-    });
+    text += &marks
+        .iter()
+        .fold(FRAME.to_string(), |frame, (mark, number)| frame.replace(mark, &number.to_string()));
     text += &calls.bodies;
     text.push(')');
     Ok(text)

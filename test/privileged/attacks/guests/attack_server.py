@@ -3,6 +3,7 @@
 """A server that means harm to its clients, clients that mean harm to a server; both beside an honest
 server in one worker."""
 import re
+import socket
 import sys
 import time
 
@@ -49,14 +50,15 @@ def bounded_body(length):
     """No more of a body than its length said."""
     def judge(answer):
         body = answer.split(b"\r\n\r\n", 1)[-1]
-        if len(statuses(answer)) != 1:
+        if len(statuses(head(answer).upper())) > 1:
             return f"answered {statuses(answer)}"
         return None if len(body) <= length else f"{len(body)} bytes where {length} were said"
     return judge
 
 
 def kept_out(answer):
-    return None if answer.count(b"Err(") >= 5 else "odd codes were let in"
+    """Those that HTTP has no room for: not three digits, or below 100."""
+    return None if answer.count(b"Err(") == 4 else "odd statuses were let in"
 
 
 def flows(answer):
@@ -72,6 +74,11 @@ SERVED = [
     ("answer-short", "an answer shorter than it says", ENGINE, "/short", bounded_body(100)),
     ("answer-long", "an answer longer than it says", ENGINE, "/long", bounded_body(10)),
     ("answer-status", "answers with statuses that are none", ENGINE, "/status", kept_out),
+    ("answer-interim", "an answer that says that another follows", POLICY, "/code/100", expects(500)),
+    ("answer-hints", "an answer of early hints alone", POLICY, "/code/103", expects(500)),
+    ("answer-upgrade", "an answer that leaves HTTP", POLICY, "/code/101", expects(500)),
+    ("answer-bodiless", "a body where none may be (204)", ENGINE, "/code/204", bounded_body(0)),
+    ("answer-unchanged", "a body where none may be (304)", ENGINE, "/code/304", bounded_body(0)),
     ("answer-twice", "an answer given twice", ENGINE, "/twice", expects(200, 500)),
     ("answer-none", "no answer", ENGINE, "/none", expects(500)),
     ("answer-hold", "a body that is kept and never read", POLICY, "/hold", expects(200)),
@@ -103,6 +110,7 @@ SENT = [
     ("head-count", "10,000 headers", lone("".join(f"x{i}: y\r\n" for i in range(10000))), expects(400, 431)),
     ("head-path", "a path of 200 KB", f"GET /{'a' * 200000} HTTP/1.1\r\n{CLOSE}\r\n".encode(), expects(400, 414, 431)),
     ("head-nul", "a NUL in a header", lone("x: a\0b\r\n"), expects(400)),
+    ("head-only", "HEAD, answered with a body", f"HEAD /big?bytes=1000 HTTP/1.1\r\n{CLOSE}\r\n".encode(), bounded_body(0)),
     ("head-hostless", "no host", b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n", expects(400)),
     ("body-bytes", "a body of 2^63-1 bytes", post("content-length: 9223372036854775807\r\n"), expects(413)),
     ("body-more", "a body of 2^64 bytes", post("content-length: 18446744073709551616\r\n"), expects(400)),
@@ -125,7 +133,6 @@ def started(party, guest, name):
 
 def slow_heads(party, port):
     """A thousand connections that say half a word each, and the same server for somebody else."""
-    import socket
     held = []
     for _ in range(900):
         sock = socket.create_connection(("127.0.0.1", port), 5)

@@ -10,6 +10,7 @@
 //! | `/short` | says 100 bytes and sends 10 |
 //! | `/long` | says 10 bytes and sends 100 |
 //! | `/status` | tries status codes that are none |
+//! | `/code/N` | that status, with a body of 10 bytes |
 //! | `/twice` | answers, then answers again |
 //! | `/none` | never answers, and is gone |
 //! | `/hold` | keeps the request's body and never reads it |
@@ -32,6 +33,18 @@ fn plain(fields: Fields, out: ResponseOutparam, pieces: impl Iterator<Item = Vec
             return;
         }
     }
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+}
+
+fn code(status: u16, out: ResponseOutparam) {
+    let response = OutgoingResponse::new(lengthy("10"));
+    let _ = response.set_status_code(status);
+    let body = response.body().expect("the first body");
+
+    ResponseOutparam::set(out, Ok(response));
+    let stream = body.write().expect("the first stream");
+    let _ = stream.blocking_write_and_flush(b"HTTP/1.1 2");
     drop(stream);
     let _ = OutgoingBody::finish(body, None);
 }
@@ -71,24 +84,30 @@ impl wasip2::exports::http::incoming_handler::Guest for Server {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let path = request.path_with_query().unwrap_or_default();
         match path.as_str() {
-            "/split" => say(out, tried(&[
-                ("x-a", "1\r\nx-b: 2"),
-                ("x-a", "1\n\nbody"),
-                ("x-a\r\nx-b", "1"),
-                ("x-a: 1\r\nx-b", "1"),
-                ("", "1"),
-                ("x a", "1"),
-                ("x-a", "\0"),
-            ])),
-            "/frame" => say(out, tried(&[
-                ("transfer-encoding", "chunked"),
-                ("Transfer-Encoding", "identity"),
-                ("connection", "upgrade"),
-                ("upgrade", "h2c"),
-                ("host", "elsewhere"),
-                ("keep-alive", "1"),
-                ("proxy-connection", "close"),
-            ])),
+            "/split" => say(
+                out,
+                tried(&[
+                    ("x-a", "1\r\nx-b: 2"),
+                    ("x-a", "1\n\nbody"),
+                    ("x-a\r\nx-b", "1"),
+                    ("x-a: 1\r\nx-b", "1"),
+                    ("", "1"),
+                    ("x a", "1"),
+                    ("x-a", "\0"),
+                ]),
+            ),
+            "/frame" => say(
+                out,
+                tried(&[
+                    ("transfer-encoding", "chunked"),
+                    ("Transfer-Encoding", "identity"),
+                    ("connection", "upgrade"),
+                    ("upgrade", "h2c"),
+                    ("host", "elsewhere"),
+                    ("keep-alive", "1"),
+                    ("proxy-connection", "close"),
+                ]),
+            ),
             "/headers" => many(out),
             "/endless" => plain(Fields::new(), out, std::iter::repeat(vec![b'x'; 4096])),
             "/short" => plain(lengthy("100"), out, std::iter::once(vec![b'x'; 10])),
@@ -105,7 +124,10 @@ impl wasip2::exports::http::incoming_handler::Guest for Server {
                 std::mem::forget(request.consume());
                 say(out, "held\n".into());
             }
-            _ => say(out, "a raider\n".into()),
+            _ => match path.strip_prefix("/code/").and_then(|text| text.parse().ok()) {
+                Some(status) => code(status, out),
+                None => say(out, "a raider\n".into()),
+            },
         }
     }
 }

@@ -113,8 +113,7 @@ pub fn tcp_sockets() {
 pub fn udp_sockets() {
     let any = Ipv4SocketAddress { port: 0, address: (0, 0, 0, 0) };
     take("sockets", |_| {
-        let socket =
-            create_udp_socket(IpAddressFamily::Ipv4).map_err(|why| format!("{why:?}"))?;
+        let socket = create_udp_socket(IpAddressFamily::Ipv4).map_err(|why| format!("{why:?}"))?;
         let bound = socket.start_bind(&instance_network(), IpSocketAddress::Ipv4(any));
         bound.map_err(|why| format!("{why:?}"))?;
         forget(socket);

@@ -17,7 +17,12 @@ use wasip2::random::random::get_random_bytes;
 const NONE: PathFlags = PathFlags::empty();
 const FOLLOW: PathFlags = PathFlags::SYMLINK_FOLLOW;
 
-fn open(dir: &Descriptor, path: &str, flags: OpenFlags, how: DescriptorFlags) -> Result<Descriptor, String> {
+fn open(
+    dir: &Descriptor,
+    path: &str,
+    flags: OpenFlags,
+    how: DescriptorFlags,
+) -> Result<Descriptor, String> {
     dir.open_at(FOLLOW, path, flags, how).map_err(|why| format!("{why:?}"))
 }
 
@@ -123,7 +128,10 @@ pub fn size_max() {
     let file = writable(&folder(), "sized");
     say(&format!("size {:?}", file.set_size(u64::MAX)));
     say(&format!("write {:?}", file.write(b"x", u64::MAX)));
-    say(&format!("stream {:?}", file.write_via_stream(u64::MAX).map(|s| s.blocking_write_and_flush(b"x"))));
+    say(&format!(
+        "stream {:?}",
+        file.write_via_stream(u64::MAX).map(|s| s.blocking_write_and_flush(b"x"))
+    ));
 }
 
 pub fn used_after_drop() {
@@ -168,12 +176,27 @@ pub fn guessed_handle() {
 /// Names that would lead out of the folder, or are none.
 pub fn paths() {
     let dir = folder();
-    let names = ["..", "../secret", "/etc/passwd", "sub/../../secret", "file\0x", "\0", "", "out",
-        "out-absolute", "sub/../out/secret", "//secret", "./.././secret", "proc", "\u{202e}"];
+    let names = [
+        "..",
+        "../secret",
+        "/etc/passwd",
+        "sub/../../secret",
+        "file\0x",
+        "\0",
+        "",
+        "out",
+        "out-absolute",
+        "sub/../out/secret",
+        "//secret",
+        "./.././secret",
+        "proc",
+        "\u{202e}",
+    ];
     for name in names {
         let got = open(&dir, name, OpenFlags::empty(), DescriptorFlags::READ);
         say(&format!("{name:?} {}", got.map_or_else(|why| why, |_| "OPENED".into())));
-        let got = dir.stat_at(FOLLOW, name).map_or_else(|why| format!("{why:?}"), |_| "SEEN".into());
+        let got =
+            dir.stat_at(FOLLOW, name).map_or_else(|why| format!("{why:?}"), |_| "SEEN".into());
         say(&format!("{name:?} {got}"));
     }
 }
@@ -186,7 +209,10 @@ pub fn links_out() {
     for name in ["made-absolute", "made-relative"] {
         let got = open(&dir, name, OpenFlags::empty(), DescriptorFlags::READ);
         say(&format!("{name} {}", got.map_or_else(|why| why, |_| "OPENED".into())));
-        say(&format!("created {:?}", open(&dir, name, OpenFlags::CREATE, DescriptorFlags::WRITE).err()));
+        say(&format!(
+            "created {:?}",
+            open(&dir, name, OpenFlags::CREATE, DescriptorFlags::WRITE).err()
+        ));
     }
     say(&format!("rename {:?}", dir.rename_at("file", &dir, "../moved")));
     say(&format!("link {:?}", dir.link_at(NONE, "../secret", &dir, "linked")));
@@ -198,9 +224,13 @@ pub fn read_only() {
     let dir = folder();
     let create = OpenFlags::CREATE | OpenFlags::TRUNCATE;
     say(&format!("create {:?}", open(&dir, "new", create, DescriptorFlags::WRITE).err()));
-    say(&format!("write {:?}", open(&dir, "file", OpenFlags::empty(), DescriptorFlags::WRITE).err()));
+    say(&format!(
+        "write {:?}",
+        open(&dir, "file", OpenFlags::empty(), DescriptorFlags::WRITE).err()
+    ));
     let sub = open(&dir, "sub", OpenFlags::DIRECTORY, DescriptorFlags::MUTATE_DIRECTORY);
-    let made = sub.and_then(|sub| sub.create_directory_at("made").map_err(|why| format!("{why:?}")));
+    let made =
+        sub.and_then(|sub| sub.create_directory_at("made").map_err(|why| format!("{why:?}")));
     say(&format!("mutate {:?}", made.err()));
     say(&format!("unlink {:?}", dir.unlink_file_at("file")));
     say(&format!("mkdir {:?}", dir.create_directory_at("made")));
