@@ -12,8 +12,18 @@ pub const CALL_BYTES: usize = 8 << 20;
 /// Bytes of the header fields of one message.
 pub const FIELD_BYTES: usize = 128 << 10;
 
+/// Handles that an instance may have however little memory it may.
+const HANDLES_MIN: usize = 256;
+
 /// Bytes that a guest gets from one call for randomness.
 pub const RANDOM_BYTES: u64 = 1 << 20;
+
+/// How many handles an instance may have. What the host keeps behind one counts towards no memory
+/// limit, and the largest are header fields: all of them together keep to the limit's size.
+pub fn handles(handle_max: usize, memory_bytes: u64) -> usize {
+    let fit = memory_bytes / FIELD_BYTES as u64;
+    handle_max.min(usize::try_from(fit).unwrap_or(usize::MAX).max(HANDLES_MIN))
+}
 
 enum Ceiling {
     Handles,
@@ -42,7 +52,15 @@ pub fn named(text: String, handle_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use super::{handles, named};
+
+    #[test]
+    fn little_memory_means_few_handles() {
+        assert_eq!(handles(10_000, u64::MAX), 10_000);
+        assert_eq!(handles(10_000, 128 << 20), 1024);
+        assert_eq!(handles(10_000, 1 << 20), 256);
+        assert_eq!(handles(100, 1 << 20), 100);
+    }
 
     #[test]
     fn a_ceiling_is_said_with_its_number_and_other_traps_are_left_alone() {

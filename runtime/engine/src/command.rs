@@ -59,7 +59,7 @@ async fn body(task: Arc<Task>, grant: Arc<Grant>) -> Ending {
         }
         _ => Ending::failed("it is not a command"),
     };
-    let handle_max = task.limits().handle_max;
+    let handle_max = task.limits().handles();
     ending.with_ceiling(handle_max).or_oom(store.data().meter.refusal())
 }
 

@@ -43,7 +43,7 @@ impl WasiHttpView for Guest {
 
 /// A store for one instance of `task`, or why there is no room for it.
 pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
-    let handle_max = task.limits().handle_max;
+    let handle_max = task.limits().handles();
     let preview1 = task.component.program.is_preview1();
     let mut wasi = WasiCtx::builder();
     wasi.stdin(Stdin(grant.input.clone()))

@@ -113,7 +113,7 @@ async fn work(server: &Arc<Server>, request: Request<WasiBody>, reply: Reply, de
             Refusal::Busy
         }
         Ok(Ok(Err(Start::Ended(ending)))) => {
-            server.ended(&ending.with_ceiling(task.limits().handle_max))
+            server.ended(&ending.with_ceiling(task.limits().handles()))
         }
         Ok(Err(Panicked(words))) => server.ended(&task.panicked(&words)),
         Err(_) => {

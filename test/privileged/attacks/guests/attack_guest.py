@@ -42,6 +42,8 @@ ROWS = [
         ("udp-sockets", "1,000,000 UDP sockets, bound"), ("lookups", "1,000,000 lookups of names"),
         ("outgoing", "a storm of outgoing requests"), ("poll-long", "a poll of 100,000 pollables"))),
     ("connects", "a storm of 20,000 connections", POLICY, "raider", "connects", 60, 0, "came to its end", NETWORK),
+    ("headers-held", "headers of 100 KB for each handle, which no memory of its own pays for", POLICY, "raider",
+     "hold-headers", SECONDS, 134, "limit of 512 handles", SMALL),
     ("timers", "500 times 400 timers at the same moment", POLICY, "raider", "timers", SECONDS, 0,
      "ready of 400", {}),
     ("open-close", "the same folder opened 100,000 times", POLICY, "raider", "open-close", SECONDS, 0,
@@ -84,6 +86,20 @@ ROWS = [
     ("read-only", "seven ways to change a read-only folder", KERNEL, "raider", "read-only", SECONDS, 0,
      r"^(?!.*( Ok|None)).*came to its end", {"mount": "ro"}),
     ("flood", "stdout without end, and nobody reads it", POLICY, "raider", "flood", 3, 137, "", {"stuck": True}),
+    *((f"three-{verb}", f"{words} (WASI 0.3)", POLICY, "raider3", verb, SECONDS, 134, "limit of [0-9]+ handles", NETWORK)
+      for verb, words in (
+        ("streams", "1,000,000 streams"),
+        ("futures", "1,000,000 futures"),
+        ("sleeps", "1,000,000 calls that are never waited for"),
+        ("inputs", "stdin, asked for 1,000,000 times"),
+        ("outputs", "1,000,000 streams into stdout"),
+        ("fields", "1,000,000 sets of headers"),
+        ("requests", "a storm of outgoing requests"))),
+    ("three-random", "2^64-1 random bytes in one call (WASI 0.3)", POLICY, "raider3", "random", SECONDS, 0, "^1048576", {}),
+    ("three-pour", "16 MiB into a stream that nobody reads (WASI 0.3)", POLICY, "raider3", "pour", 2, 137, "", {}),
+    ("three-flood", "stdout without end, and nobody reads it (WASI 0.3)", POLICY, "raider3", "flood", 3, 137, "",
+     {"stuck": True}),
+    ("three-clock", "a sleep until the end of time (WASI 0.3)", POLICY, "raider3", "clock", 1, 137, "", {}),
 ]
 
 

@@ -59,6 +59,30 @@ pub fn descriptors() {
     });
 }
 
+/// As many open files as one may have, or as there are; then holds on to them.
+pub fn hold_files() {
+    let dir = folder();
+    let (path, open, get) = (PathFlags::empty(), OpenFlags::empty(), DescriptorFlags::READ);
+    let files: Vec<_> = (0..9900).map_while(|_| dir.open_at(path, "file", open, get).ok()).collect();
+    say(&format!("{} files", files.len()));
+    subscribe_duration(1_000_000_000_000).block();
+}
+
+/// Headers as large as they may be, as many as one may have; then holds on to them.
+pub fn hold_headers() {
+    let value = vec![b'x'; 100_000];
+    for held in 0..9900 {
+        let fields = Fields::new();
+        if fields.append("x", &value).is_err() {
+            say(&format!("refused after {held}"));
+            break;
+        }
+        forget(fields);
+    }
+    say("holds");
+    subscribe_duration(1_000_000_000_000).block();
+}
+
 /// Opens and closes the same directory, a hundred thousand times.
 pub fn open_close() {
     let dir = folder();

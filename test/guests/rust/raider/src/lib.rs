@@ -38,6 +38,8 @@ const VERBS: &[(&str, fn())] = &[
     ("lookups", hoard::lookups),
     ("timers", hoard::timers),
     ("poll-long", hoard::poll_long),
+    ("hold-files", hoard::hold_files),
+    ("hold-headers", hoard::hold_headers),
     ("open-close", hoard::open_close),
     ("poll-empty", mischief::poll_empty),
     ("random-max", mischief::random_max),
