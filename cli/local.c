@@ -24,6 +24,7 @@
 #include "cli/pump.h"
 #include "runtime/grant/grant.h"
 #include "runtime/supervisor/run.h"
+#include "runtime/supervisor/settings.h"
 #include "runtime/supervisor/supervisor.h"
 
 enum { RUN_INSTANCES = 8, SERVE_INSTANCES = 1000, STATUS_STOPPED = 143 };
@@ -204,12 +205,14 @@ static int begin(struct local *local, struct fault *why)
     static const struct run_events events = {
         .on_ready = on_ready, .on_started = on_started, .on_exit = on_end};
     AUTO(fd_close) int wasm = -1;
+    struct settings settings;
     char cache[PATH_MAX];
     char digest[COMPONENT_FILE_DIGEST_ROOM];
     struct supervisor_options options = {
         .cache_dir = cache,
         .instances = local->options->serve ? SERVE_INSTANCES : RUN_INSTANCES,
         .keep_user = geteuid() != 0,
+        .accept = settings.accept,
     };
     struct run_plan plan = {.domain = "local",
                             .name = local->options->file,
@@ -218,6 +221,7 @@ static int begin(struct local *local, struct fault *why)
                             .netns = -1,
                             .address = local->options->address};
 
+    TRY(settings_read(&settings, why));
     TRY(component_file_open(local->options->file, &wasm, digest, why));
     TRY(cache_choose(local->options, cache, why));
     TRY(supervisor_new(local->loop, &options, &local->supervisor, why));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * skep-images ADDRESS, with a packet socket as descriptor 3: answers which component a container of
- * containerd has.
+ * skep-images ADDRESS [NAMES], with a packet socket as descriptor 3: answers which component a
+ * container of containerd has. NAMES are of walls that may be missing (sandbox.h).
  *
  * Everything that needs rights is opened first: the connection to containerd's socket and the folder
  * of its content store. The folder's name must be asked for by gRPC, whose threads would keep their
@@ -22,13 +22,22 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "oci/images/containerd.h"
 #include "oci/images/desk.h"
 #include "oci/images/protocol.h"
 #include "oci/images/resolve.h"
 #include "runtime/sandbox/sandbox.h"
 
-enum { KEPT_BYTES = 256 * 1024 * 1024 };
+enum { KEPT_BYTES = 256 * 1024 * 1024, WALLS_ROOM = 1024 };
+
+/* Blobs that are kept, one more of the largest size, and address space for stacks of threads. */
+#ifdef __SANITIZE_ADDRESS__
+#define MEMORY_BYTES 0 /* its shadow is larger than any limit */
+#else
+#define MEMORY_BYTES (4ULL << 30)
+#endif
+#define FILE_BYTES (1ULL << 30) /* memory files of components are files, too */
 
 static int print_content_root(const char *address, struct fault *why)
 {
@@ -99,15 +108,19 @@ static int open_content_root(const char *address)
     return root;
 }
 
-static int give_up_rights(struct fault *why)
+static int give_up_rights(const char *accept, struct fault *why)
 {
+    AUTO(buf_fini) struct buf walls = BUF(WALLS_ROOM);
+    struct sandbox_options options = {.memory_bytes = MEMORY_BYTES, .file_bytes = FILE_BYTES};
     struct sandbox sandbox = {0};
 
-    TRY(sandbox_enter_early(SANDBOX_IMAGES, NULL, &sandbox, why));
+    TRY(sandbox_accept(text_of(accept), &options.accepted, why));
+    TRY(sandbox_enter_early(SANDBOX_IMAGES, &options, &sandbox, why));
     TRY(sandbox_enter_late(&sandbox, why));
-    if (sandbox.missing[0] != '\0') {
-        log_info("sandbox is not complete", "missing=%s", sandbox.missing);
-    }
+    sandbox_print(&sandbox, &walls);
+    buf_put_u8(&walls, '\0');
+    log_line(sandbox.missing[0] == '\0' ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "sandboxed", "walls=%s",
+             (const char *)walls.data);
     return 0;
 }
 
@@ -140,14 +153,14 @@ static int serve_containerd(int connection, int root, struct fault *why)
     return serve(&plan, why);
 }
 
-static int run(const char *address, struct fault *why)
+static int run(const char *address, const char *accept, struct fault *why)
 {
     struct fault broken = {0};
     AUTO(fd_close) int connection = containerd_connect(address, &broken);
     AUTO(fd_close) int root = connection < 0 ? -1 : open_content_root(address);
     struct desk_plan plan = {.broken = &broken, .connection = -1, .socket = PROTOCOL_FD};
 
-    TRY(give_up_rights(why));
+    TRY(give_up_rights(accept, why));
     return connection < 0 ? serve(&plan, why) : serve_containerd(connection, root, why);
 }
 
@@ -161,10 +174,10 @@ int main(int argc, char **argv)
     log_open(STDERR_FILENO, "skep-images", LOG_LEVEL_INFO);
     if (argc == 3 && strcmp(argv[1], "--content-root") == 0) {
         done = print_content_root(argv[2], &why);
-    } else if (argc == 2 && argv[1][0] == '/') {
-        done = run(argv[1], &why);
+    } else if ((argc == 2 || argc == 3) && argv[1][0] == '/') {
+        done = run(argv[1], argc == 3 ? argv[2] : "", &why);
     } else {
-        done = fault(&why, FAULT_INVALID, "skep-images is started by skepd: skep-images ADDRESS");
+        done = fault(&why, FAULT_INVALID, "skep-images is started by skepd: skep-images ADDRESS [NAMES]");
     }
     if (done < 0) {
         log_error("skep-images cannot serve", "why=%s", why.text);

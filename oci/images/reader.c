@@ -24,6 +24,7 @@
 struct image_reader {
     struct requests requests;
     char *address;
+    char *accept;
     struct loop_waker *turn;
     int socket;
     int pid;
@@ -44,6 +45,7 @@ static void reader_leave(struct image_reader *reader)
     reader->busy--;
     if (reader->busy == 0 && reader->requests.closed) {
         free(reader->address);
+        free(reader->accept);
         free(reader);
     }
 }
@@ -172,7 +174,7 @@ static int socket_new(struct image_reader *reader, int *ret_theirs, struct fault
 
 static int child_start(struct image_reader *reader, struct fault *why)
 {
-    const char *const argv[] = {"skep-images", reader->address, NULL};
+    const char *const argv[] = {"skep-images", reader->address, reader->accept, NULL};
     AUTO(fd_close) int theirs = -1;
     char path[4096];
     struct process_plan plan = {.path = path, .argv = argv, .in = -1, .out = -1,
@@ -229,8 +231,8 @@ static void reader_turn(void *owner)
     reader_leave(reader);
 }
 
-int image_reader_new(struct loop *loop, const char *address, own struct image_reader **ret,
-                     struct fault *why)
+int image_reader_new(struct loop *loop, const char *address, const char *accept,
+                     own struct image_reader **ret, struct fault *why)
 {
     struct image_reader *reader = NULL;
 
@@ -241,6 +243,7 @@ int image_reader_new(struct loop *loop, const char *address, own struct image_re
     reader = NEW(struct image_reader);
     requests_init(&reader->requests, loop, request_late, reader);
     reader->address = COPY_TEXT(address);
+    reader->accept = COPY_TEXT(accept);
     reader->turn = loop_waker_new(loop, reader_turn, reader);
     reader->socket = -1;
     *ret = reader;

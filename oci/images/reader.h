@@ -45,6 +45,7 @@ typedef void image_fn(void *owner, struct image *image, const struct fault *fail
  * image_reader_new() - a reader without a child; the first request starts it
  * @loop:    borrowed, must outlive it
  * @address: containerd's gRPC socket, an absolute path; copied
+ * @accept:  walls that the child may miss, for sandbox_accept(); copied
  * @ret:     the reader
  * @why:     the reason
  *
@@ -52,8 +53,8 @@ typedef void image_fn(void *owner, struct image *image, const struct fault *fail
  *
  * Return: 0 or negative.
  */
-int image_reader_new(struct loop *loop, const char *address, own struct image_reader **ret,
-                     struct fault *why) MUST_USE;
+int image_reader_new(struct loop *loop, const char *address, const char *accept,
+                     own struct image_reader **ret, struct fault *why) MUST_USE;
 struct image_reader *image_reader_free(own struct image_reader *reader);
 DEFINE_AUTO(struct image_reader *, image_reader_free)
 

@@ -66,7 +66,8 @@ static bool range_read(const char *range, uint64_t *ret)
 struct upload {
     char location[REGISTRY_URL_MAX];
     uint64_t offset;
-    unsigned tries; /* since the last progress */
+    uint64_t furthest; /* of all offsets so far: only beyond it is progress */
+    unsigned tries;    /* since the last progress */
 };
 
 /* Ask how far an upload has come. */
@@ -89,6 +90,24 @@ static int upload_ask(struct registry *registry, struct upload *upload, struct f
     return 0;
 }
 
+/* A registry that takes pieces and forgets them again gets no more tries for that. */
+static void upload_advance(struct upload *upload)
+{
+    if (upload->offset > upload->furthest) {
+        upload->furthest = upload->offset;
+        upload->tries = 0;
+    }
+}
+
+static int patch_call(struct registry *registry, const struct registry_call *call,
+                      struct http_answer *answer, struct fault *why)
+{
+    TRY(registry_perform(registry, call, answer, why));
+    return answer->status == 202 ? 0
+                                 : fault(why, FAULT_UNAVAILABLE, "the registry answers %ld",
+                                         answer->status);
+}
+
 static int patch_piece(struct registry *registry, const struct push_blob *blob, uint64_t size,
                        struct upload *upload, struct fault *why)
 {
@@ -106,15 +125,15 @@ static int patch_piece(struct registry *registry, const struct push_blob *blob, 
     (void)snprintf(range, sizeof(range), "Content-Range: %llu-%llu",
                    (unsigned long long)upload->offset,
                    (unsigned long long)(upload->offset + length - 1));
-    if (registry_perform(registry, &call, &answer, why) < 0 || answer.status != 202) {
+    if (patch_call(registry, &call, &answer, why) < 0) {
         if (++upload->tries >= PIECE_TRIES || why->kind == FAULT_DENIED) {
             return fault_while(why, "send a blob in pieces, byte %llu",
                                (unsigned long long)upload->offset);
         }
         return upload_ask(registry, upload, why);
     }
-    upload->tries = 0;
     upload->offset += length;
+    upload_advance(upload);
     if (answer.location[0] != '\0') {
         (void)snprintf(upload->location, sizeof(upload->location), "%s", answer.location);
     }
@@ -128,7 +147,6 @@ static int put_pieces(struct registry *registry, const struct push_blob *blob, u
     struct upload upload = {.offset = 0};
 
     (void)snprintf(upload.location, sizeof(upload.location), "%s", location);
-    why->text[0] = '\0';
     while (upload.offset < blob->length) {
         TRY(patch_piece(registry, blob, size, &upload, why));
         if (upload.offset > blob->length) {

@@ -2,7 +2,7 @@
 /*
  * skep-compiler: one job, one process, one sandbox.
  *
- *     skep-compiler compile [--memory-bytes N] [--cpu-seconds N]
+ *     skep-compiler compile [--memory-bytes N] [--cpu-seconds N] [--accept-missing NAMES]
  *         descriptor 3: the component or core module, read from its start
  *         descriptor 4: native code is written here
  *         descriptor 5: the description (compiler.h) is written here
@@ -43,6 +43,7 @@ struct options {
 #define OPTION(field, name, value, least, most) uint64_t field;
 #include "runtime/compiler/options.def"
 #undef OPTION
+    uint32_t accepted; /* walls that may be missing */
 };
 
 static const struct option {
@@ -120,6 +121,7 @@ static int enter_sandbox(const struct options *options, struct fault *why)
     const struct sandbox_options wanted = {
         .fds_kept = FDS,
         .memory_bytes = options->memory_bytes,
+        .accepted = options->accepted,
         .file_bytes = CODE_BYTES_MAX,
     };
     struct sandbox sandbox = {0};
@@ -155,10 +157,27 @@ static int compile(const struct options *options, struct fault *why)
 static int say_usage(void)
 {
     (void)fputs("usage: skep-compiler compile [--memory-bytes N] [--cpu-seconds N]\n"
+                "                             [--accept-missing NAMES]\n"
                 "           with descriptors 3 (Wasm), 4 (native code), 5 (description)\n"
                 "       skep-compiler identity\n",
                 stderr);
     return STATUS_USAGE;
+}
+
+static bool option_read(const char *name, const char *value, struct options *ret)
+{
+    struct fault ignored;
+
+    if (strcmp(name, "--accept-missing") == 0) {
+        return sandbox_accept(text_of(value), &ret->accepted, &ignored) == 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        if (strcmp(name, table[i].name) == 0) {
+            return text_to_u64(text_of(value), table[i].least, table[i].most,
+                               (uint64_t *)(void *)((char *)ret + table[i].offset));
+        }
+    }
+    return false;
 }
 
 static int compile_verb(int argc, char *const *argv)
@@ -167,14 +186,7 @@ static int compile_verb(int argc, char *const *argv)
     struct fault why = {0};
 
     for (int i = 0; i < argc; i += 2) {
-        const struct option *row = NULL;
-
-        for (size_t j = 0; j < ARRAY_SIZE(table); j++) {
-            row = strcmp(argv[i], table[j].name) == 0 ? &table[j] : row;
-        }
-        if (!row || i + 1 == argc ||
-            !text_to_u64(text_of(argv[i + 1]), row->least, row->most,
-                         (uint64_t *)(void *)((char *)&options + row->offset))) {
+        if (i + 1 == argc || !option_read(argv[i], argv[i + 1], &options)) {
             return say_usage();
         }
     }

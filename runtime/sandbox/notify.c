@@ -69,17 +69,15 @@ int notify_sockets(struct sandbox *sandbox, int *ret_listener, struct fault *why
 {
     static const char words[] = "sockets by notification";
     int listener = load_filter();
-    size_t length = strlen(sandbox->missing);
 
     *ret_listener = listener < 0 ? -1 : listener;
     sandbox->notifies = listener >= 0;
     if (listener >= 0) {
         return 0;
     }
-    if (!sandbox->options.keep_user) {
+    if (!sandbox_accepts_sockets(sandbox)) {
         return fault_sys(why, listener, "enter the sandbox: %s", words);
     }
-    (void)snprintf(sandbox->missing + length, sizeof(sandbox->missing) - length, "%s%s",
-                   length > 0 ? ", " : "", words);
+    sandbox_miss(sandbox, words);
     return 0;
 }

@@ -5,8 +5,10 @@
  * for the word. pivot_root(2) moves every process of the mount namespace whose root is the old
  * one, so the child moves its parent, all threads at once, and ends.
  *
- * Nothing but the tmpfs is left in the namespace: no path leads anywhere, and a descriptor that
- * came before is all that can be opened from.
+ * Nothing but two tmpfs are left in the namespace: no path leads anywhere, and a descriptor that
+ * came before is all that can be opened from. The second covers the first, and who was moved
+ * stays below it: the kernel takes a process whose root is not the top of its namespace for one
+ * in a chroot, and lets none such make a user namespace, whatever a filter says.
  */
 #include <errno.h>
 #include <limits.h>
@@ -25,16 +27,18 @@
 
 /* Something that every root has, to be covered: the engine has read what it wanted of it. */
 #define NEW_ROOT "/proc"
+#define EMPTY "size=4096,nr_inodes=1,mode=0555"
 
 /* Return: 0 or errno. */
 static int move_root(void)
 {
     const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
-    if (mount("empty", NEW_ROOT, "tmpfs", flags, "size=4096,nr_inodes=1,mode=0555") != 0 ||
+    if (mount("empty", NEW_ROOT, "tmpfs", flags, EMPTY) != 0 ||
         chdir(NEW_ROOT) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
         umount2(".", MNT_DETACH) != 0 ||
-        mount(NULL, "/", NULL, flags | MS_REMOUNT | MS_RDONLY, NULL) != 0) {
+        mount(NULL, "/", NULL, flags | MS_REMOUNT | MS_RDONLY, NULL) != 0 ||
+        mount("cover", "/", "tmpfs", flags | MS_RDONLY, EMPTY) != 0) {
         return errno;
     }
     return 0;

@@ -18,15 +18,17 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
 
 struct buf;
 struct fault;
+struct text;
 
 enum sandbox_profile {
-#define PROFILE(NAME, name, id, network, root, calls, files, threads) SANDBOX_##NAME,
+#define PROFILE(NAME, name, id, network, root, landlock, calls, files, threads) SANDBOX_##NAME,
 #include "runtime/sandbox/profiles.def"
 #undef PROFILE
 };
@@ -40,7 +42,13 @@ struct sandbox_options {
     uint64_t memory_bytes; /* address space (RLIMIT_AS) */
     uint64_t cpu_seconds;  /* processor time (RLIMIT_CPU), then SIGKILL */
     uint64_t file_bytes;   /* largest file it can write (RLIMIT_FSIZE) */
+    uint32_t accepted;     /* walls that may be missing, of sandbox_accept() */
 };
+
+/* All that can be missing is accepted, and said. */
+#define SANDBOX_ACCEPT_ALL UINT32_MAX
+/* The wall of notify.h. */
+#define SANDBOX_SOCKETS "sockets"
 
 enum { SANDBOX_MISSING_MAX = 800 };
 
@@ -52,7 +60,8 @@ struct sandbox {
     enum sandbox_profile profile;
     struct sandbox_options options;
     unsigned standing; /* a bit for each row of walls.def */
-    bool is_strict;    /* every wall must stand */
+    unsigned absent;   /* the same for walls that are missing */
+    bool is_strict;    /* every wall must stand that was not accepted as missing */
     int root_child;    /* between the steps: the process that empties the root; 0: none */
     int root_socket;   /* to it, valid while there is one */
     bool notifies;     /* socket(2) asks another process: notify.h */
@@ -87,6 +96,36 @@ int sandbox_enter_early(enum sandbox_profile profile, const struct sandbox_optio
  * Return: 0 or negative.
  */
 int sandbox_enter_late(struct sandbox *sandbox, struct fault *why) MUST_USE;
+
+/**
+ * sandbox_accept() - which walls an administrator lets be missing
+ * @names: of walls.def, or SANDBOX_SOCKETS, separated by ','; "" for none
+ * @ret:   for sandbox_options.accepted
+ * @why:   FAULT_INVALID with the name that there is not, and those that there are
+ *
+ * Return: 0 or negative. Thread: any.
+ */
+int sandbox_accept(struct text names, uint32_t *ret, struct fault *why) MUST_USE;
+
+enum sandbox_state { SANDBOX_NOT_MEANT, SANDBOX_STANDS, SANDBOX_MISSING };
+
+/* A wall of one process; static texts. */
+struct sandbox_wall {
+    const char *name;
+    const char *words;
+    bool is_needed;
+    enum sandbox_state state;
+};
+
+/**
+ * sandbox_wall() - walls one after the other
+ * @sandbox: after both steps
+ * @index:   from 0
+ * @ret:     the wall
+ *
+ * Return: whether there is one with this index.
+ */
+bool sandbox_wall(const struct sandbox *sandbox, size_t index, struct sandbox_wall *ret);
 
 /**
  * sandbox_print() - which walls stand and which are missing, as one line

@@ -22,11 +22,20 @@ enum sandbox_calls {
     SOCKETS = 32, /* only where notify_sockets() stands */
 };
 
+/* What landlock takes away, as bits. */
+enum sandbox_landlock {
+    SCOPES = 1,     /* signals to others, abstract Unix sockets of others */
+    CHANGES = 2,    /* every change of a file system, and running a file */
+    EVERY_PATH = 4, /* opening anything by path */
+    TCP = 8,
+};
+
 struct sandbox_rules {
     const char *name;
     uint32_t id;
     bool network;
     bool root;
+    unsigned landlock;
     unsigned calls;
     uint64_t files;
     uint64_t threads;
@@ -37,7 +46,14 @@ const struct sandbox_rules *sandbox_rules(enum sandbox_profile profile);
 /* Whether this process may still build the walls that need root. */
 bool sandbox_is_root(void);
 
+/* Notes that a wall is missing. */
+void sandbox_miss(struct sandbox *sandbox, const char *words);
+
+/* Whether the wall of notify.h may be missing. */
+bool sandbox_accepts_sockets(const struct sandbox *sandbox);
+
 /* Each builds one wall. Return: 0, WALL_MISSING, WALL_NONE, or negative. */
-#define WALL(NAME, step, function, words) int function(struct sandbox *sandbox, struct fault *why);
+#define WALL(NAME, name, step, need, function, words)                                              \
+    int function(struct sandbox *sandbox, struct fault *why);
 #include "runtime/sandbox/walls.def"
 #undef WALL

@@ -33,6 +33,7 @@ static void compiler_destroy(struct compiler *compiler)
     (void)cache_close(compiler->cache);
     (void)pthread_mutex_destroy(&compiler->identity.lock);
     free(compiler->program);
+    free(compiler->accept);
     free(compiler);
 }
 
@@ -45,6 +46,7 @@ own struct compiler *compiler_new(struct loop *loop, struct laters *laters, own 
     compiler->laters = laters;
     compiler->cache = cache;
     compiler->program = COPY_TEXT(options->program);
+    compiler->accept = COPY_TEXT(options->accept ? options->accept : "");
     compiler->memory_bytes =
         options->memory_bytes == 0 ? COMPILE_MEMORY_DEFAULT : options->memory_bytes;
     compiler->seconds = options->seconds == 0 ? COMPILE_SECONDS_DEFAULT : options->seconds;

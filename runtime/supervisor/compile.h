@@ -27,6 +27,7 @@ struct compiler_options {
     const char *program;   /* absolute path of skep-compiler; copied */
     uint64_t memory_bytes; /* of one job; 0: COMPILE_MEMORY_DEFAULT */
     uint64_t seconds;      /* of processor time, twice as many of time; 0: the default */
+    const char *accept;    /* walls of a job that may be missing; NULL: none; copied */
 };
 
 #define COMPILE_MEMORY_DEFAULT (2ULL << 30)

@@ -47,7 +47,8 @@ static int start(struct component *component, struct fault *why)
     char memory[NUMBER_ROOM];
     char seconds[NUMBER_ROOM];
     const char *const argv[] = {
-        "skep-compiler", "compile", "--memory-bytes", memory, "--cpu-seconds", seconds, NULL};
+        "skep-compiler", "compile",          "--memory-bytes", memory, "--cpu-seconds",
+        seconds,         "--accept-missing", compiler->accept, NULL};
     int fds[3];
 
     (void)snprintf(memory, sizeof(memory), "%" PRIu64, compiler->memory_bytes);

@@ -69,6 +69,7 @@ struct compiler {
     struct laters *laters;
     own struct cache *cache;
     own char *program;
+    own char *accept; /* names, "" for none */
     uint64_t memory_bytes;
     uint64_t seconds;
     struct component_tree components;

@@ -16,6 +16,7 @@ struct place {
 struct placement {
     struct worker_process_plan plan;
     own char *program;
+    own char *accept;
     TAILQ_HEAD(, place) places;
 };
 
@@ -26,6 +27,8 @@ own struct placement *placement_new(const struct worker_process_plan *plan)
     placement->plan = *plan;
     placement->program = COPY_TEXT(plan->program);
     placement->plan.program = placement->program;
+    placement->accept = COPY_TEXT(plan->accept ? plan->accept : "");
+    placement->plan.accept = placement->accept;
     TAILQ_INIT(&placement->places);
     return placement;
 }
@@ -45,6 +48,7 @@ struct placement *placement_free(own struct placement *placement)
             place_remove(TAILQ_FIRST(&placement->places));
         }
         free(placement->program);
+        free(placement->accept);
         free(placement);
     }
     return NULL;

@@ -37,7 +37,8 @@ static int compiler_make(struct supervisor *supervisor, const struct supervisor_
     char program[PATH_MAX];
     const struct compiler_options compiler = {.program = program,
                                               .memory_bytes = options->compile_memory_bytes,
-                                              .seconds = options->compile_seconds};
+                                              .seconds = options->compile_seconds,
+                                              .accept = options->accept};
     struct cache *cache = NULL;
 
     TRY(program_find(options->compiler, "skep-compiler", program, why));
@@ -56,7 +57,8 @@ static int placement_make(struct supervisor *supervisor, const struct supervisor
                                              .program = program,
                                              .threads = options->threads,
                                              .instances = options->instances,
-                                             .keep_user = options->keep_user};
+                                             .keep_user = options->keep_user,
+                                             .accept = options->accept};
 
     TRY(program_find(options->worker, "skep-worker", program, why));
     supervisor->placement = placement_new(&plan);

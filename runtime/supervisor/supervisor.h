@@ -27,6 +27,7 @@ struct supervisor_options {
     uint64_t compile_seconds;      /* of processor time of one job; 0: 25 */
     const char *worker;            /* absolute path of skep-worker; NULL: beside this program */
     const char *compiler;          /* absolute path of skep-compiler; NULL: beside this program */
+    const char *accept;            /* walls that may be missing (settings.h); NULL: none */
 };
 
 /**

@@ -15,64 +15,14 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/process.h"
 #include "runtime/broker/sockets.h"
+#include "runtime/sandbox/sandbox.h"
 #include "runtime/stats/switchboard.h"
+#include "runtime/supervisor/look.h"
+#include "runtime/supervisor/spawn.h"
 #include "runtime/supervisor/worker_tasks.h"
 
 enum { WORKER_LOOK_S = 30 };
-
-/* What runs off the loop; @worker is NULL when nobody waits for it any more. */
-struct spawn {
-    struct worker_process *worker;
-    struct loop *loop;
-    own char *program;
-    own char *domain;
-    bool keep_user;
-    int socket;
-    int pid;
-    struct fault failed;
-};
-
-static struct spawn *spawn_free(own struct spawn *spawn)
-{
-    (void)fd_close(spawn->socket);
-    free(spawn->program);
-    free(spawn->domain);
-    free(spawn);
-    return NULL;
-}
-
-static int spawn_run(struct spawn *spawn, struct fault *why)
-{
-    const char *const argv[] = {"skep-worker", spawn->domain,
-                                spawn->keep_user ? "--keep-user" : NULL, NULL};
-    struct process_plan plan = {.path = spawn->program,
-                                .argv = argv,
-                                .in = -1,
-                                .out = -1,
-                                .err = STDERR_FILENO,
-                                .fds_count = 1,
-                                .session = true};
-    int pair[2];
-    int done = fd_pair(pair);
-
-    if (done < 0) {
-        return fault_sys(why, done, "make a socket for a worker");
-    }
-    plan.fds = &pair[1];
-    done = process_start(&plan, &spawn->pid, why);
-    (void)fd_close(pair[1]);
-    spawn->socket = pair[0];
-    return done;
-}
-
-static void spawn_work(void *owner)
-{
-    struct spawn *spawn = (struct spawn *)owner;
-
-    (void)spawn_run(spawn, &spawn->failed);
-}
 
 /* Kills a process that nobody will ask about. */
 static void process_drop(struct loop *loop, int pid)
@@ -226,6 +176,11 @@ static int open_desk(struct worker_process *worker, int *fds, struct fault *why)
 static int worker_ready(struct worker_process *worker, const struct message_ready *ready, int *fds,
                         struct fault *why)
 {
+    const struct look_plan look = {worker->pid, worker->user, worker->accept};
+
+    if (worker->user != 0 && look_at(&look, why) < 0) {
+        return fault_while(why, "its walls were looked at");
+    }
     if (ready->sockets != 0) {
         TRY(open_desk(worker, fds, why));
     }
@@ -256,6 +211,7 @@ static void on_message(void *owner, const struct message *message, int *fds, siz
     }
     if (done < 0) {
         (void)fault_while(&why, "its worker broke the protocol");
+        log_warn("worker ended", "domain=%s pid=%d why=%s", worker->domain, worker->pid, why.text);
         why.kind = FAULT_UNAVAILABLE;
         worker_process_end(worker, &why);
     }
@@ -347,6 +303,8 @@ int worker_process_new(const struct worker_process_plan *plan,
     worker->domain = COPY_TEXT(plan->domain);
     worker->threads = plan->threads;
     worker->instances = plan->instances;
+    worker->accept = COPY_TEXT(plan->accept ? plan->accept : "");
+    worker->user = plan->keep_user ? 0 : sandbox_user(SANDBOX_WORKER);
     worker->events = *events;
     worker->owner = owner;
     worker->next_id = 1;
@@ -357,13 +315,8 @@ int worker_process_new(const struct worker_process_plan *plan,
     TRY(stats_page_new(&worker->page, why));
     TRY(switchboard_new(&worker->board, why));
     worker->timer = loop_timer_new(plan->loop, timer_fired, worker);
-    spawn = NEW(struct spawn);
-    *spawn = (struct spawn){.worker = worker,
-                            .loop = plan->loop,
-                            .program = COPY_TEXT(plan->program),
-                            .domain = COPY_TEXT(plan->domain),
-                            .keep_user = plan->keep_user,
-                            .socket = -1};
+    spawn = spawn_new(plan);
+    spawn->worker = worker;
     worker->spawn = spawn;
     loop_work(plan->loop, spawn_work, spawn_done, spawn);
     *ret = TAKE(worker);
@@ -390,6 +343,7 @@ struct worker_process *worker_process_free(own struct worker_process *worker)
     worker->page = stats_page_free(worker->page);
     worker->board = switchboard_free(worker->board);
     free(worker->domain);
+    free(worker->accept);
     free(worker);
     return NULL;
 }

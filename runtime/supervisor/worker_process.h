@@ -36,6 +36,7 @@ struct worker_process_plan {
     uint32_t threads;
     uint32_t instances;
     bool keep_user;
+    const char *accept; /* walls that may be missing; NULL: none; copied */
 };
 
 struct worker_process_events {

@@ -66,6 +66,8 @@ struct worker_process {
     struct loop *loop;
     struct laters *laters;
     own char *domain;
+    own char *accept; /* walls that it may miss */
+    uint32_t user;    /* that it must be; 0: whoever we are, and its walls are not looked at */
     struct worker_process_events events;
     void *owner;
     enum worker_process_state state;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * skep-worker DOMAIN [--keep-user]: the unprivileged program that holds all components of one
- * isolation domain. It is started by a supervisor with one end of a socket as descriptor 3, and
- * ends when that does. DOMAIN is for people who look at processes.
+ * skep-worker DOMAIN [--accept-missing NAMES] [--keep-user]: the unprivileged program that holds
+ * all components of one isolation domain. It is started by a supervisor with one end of a socket as
+ * descriptor 3, and ends when that does. DOMAIN is for people who look at processes; NAMES are of
+ * walls that this node's administrator lets be missing (sandbox.h).
  *
  * First the early walls, while there is one thread; at HELLO the engine; then the late walls.
  */
@@ -17,6 +18,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/text.h"
 #include "runtime/sandbox/notify.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/wire/message.h"
@@ -59,6 +61,20 @@ static int close_doors(void *owner, struct message_ready *ready, int *ret_listen
     return 0;
 }
 
+static int read_options(int argc, char **argv, struct sandbox_options *ret, struct fault *why)
+{
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--keep-user") == 0) {
+            ret->keep_user = true;
+        } else if (strcmp(argv[i], "--accept-missing") == 0 && i + 1 < argc) {
+            TRY(sandbox_accept(text_of(argv[++i]), &ret->accepted, why));
+        } else {
+            return fault(why, FAULT_INVALID, "no option %.40s", argv[i]);
+        }
+    }
+    return argc >= 2 ? 0 : fault(why, FAULT_INVALID, "no DOMAIN");
+}
+
 int main(int argc, char **argv)
 {
     struct sandbox_options options = {.fds_kept = WORKER_SOCKET + 1};
@@ -69,11 +85,13 @@ int main(int argc, char **argv)
 
     (void)signal(SIGPIPE, SIG_IGN); /* guests write into pipes whose readers go away */
     log_open(STDERR_FILENO, "skep-worker", LOG_LEVEL_INFO);
-    if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "--keep-user") != 0)) {
-        (void)fprintf(stderr, "usage: skep-worker DOMAIN [--keep-user], started by a supervisor\n");
+    if (read_options(argc, argv, &options, &why) < 0) {
+        (void)fprintf(stderr,
+                      "skep-worker: %s (usage: skep-worker DOMAIN [--accept-missing NAMES] "
+                      "[--keep-user], started by a supervisor)\n",
+                      why.text);
         return 2;
     }
-    options.keep_user = argc == 3;
     if (sandbox_enter_early(SANDBOX_WORKER, &options, &doors.sandbox, &why) < 0 ||
         notify_sockets(&doors.sandbox, &doors.listener, &why) < 0 ||
         loop_new(&plan.loop, &why) < 0 || worker_new(&plan, &worker, &why) < 0) {

@@ -22,6 +22,7 @@
 #include "base/loop.h"
 #include "base/text.h"
 #include "oci/images/reader.h"
+#include "runtime/supervisor/settings.h"
 #include "runtime/supervisor/supervisor.h"
 #include "shim/build.h"
 #include "shim/control.h"
@@ -137,12 +138,15 @@ static void ending(void *owner)
 static int open_makers(struct daemon *daemon, struct fault *why)
 {
     const struct options *options = &daemon->options;
-    const struct supervisor_options supervisor = {.cache_dir = options->cache};
+    struct settings settings;
+    const struct supervisor_options supervisor = {.cache_dir = options->cache,
+                                                  .accept = settings.accept};
 
     TRY(loop_new(&daemon->loop, why));
     TRY(logfile_open(daemon->loop, options->state, options->debug, &daemon->logfile, why));
+    TRY(settings_read(&settings, why));
     TRY(supervisor_new(daemon->loop, &supervisor, &daemon->supervisor, why));
-    TRY(image_reader_new(daemon->loop, options->address, &daemon->images, why));
+    TRY(image_reader_new(daemon->loop, options->address, settings.accept, &daemon->images, why));
     return events_new(daemon->loop, options->ttrpc, &daemon->events, why);
 }
 

@@ -80,8 +80,11 @@ static const struct flag *flag_find(const struct flag *table, size_t count, cons
     return NULL;
 }
 
-void rootfs_read_options(char *const *options, size_t count, struct rootfs_flags *ret)
+int rootfs_read_options(char *const *options, size_t count, struct rootfs_flags *ret,
+                        struct fault *why)
 {
+    int done;
+
     struct buf data = BUF(LONG_DATA_MAX);
 
     *ret = (struct rootfs_flags){0};
@@ -100,8 +103,12 @@ void rootfs_read_options(char *const *options, size_t count, struct rootfs_flags
             buf_print(&data, "%s%s", data.length > 0 ? "," : "", options[i]);
         }
     }
-    ret->data = memory_text((const char *)data.data, data.length);
+    done = buf_check(&data, "the options of a mount", why);
+    if (done == 0) {
+        ret->data = memory_text((const char *)data.data, data.length);
+    }
     buf_fini(&data);
+    return done;
 }
 
 /* The value of lowerdir= inside the options, or a text without bytes. */
@@ -266,7 +273,10 @@ int rootfs_mount_all(const char *bundle, const struct rootfs_mounts *mounts,
             rootfs_unmount(bundle);
             return fault(why, FAULT_INVALID, "rootfs mount %zu has no usable target", i);
         }
-        rootfs_read_options(row->options, row->options_count, &how);
+        if (rootfs_read_options(row->options, row->options_count, &how, why) < 0) {
+            rootfs_unmount(bundle);
+            return fault_while(why, "read rootfs mount %zu", i);
+        }
         done = strcmp(row->type, "overlay") == 0 ? mount_mapped(bundle, target, owner, &how)
                                                  : -EINVAL;
         if (done < 0) {

@@ -55,8 +55,12 @@ struct rootfs_flags {
  * @options: texts
  * @count:   how many
  * @ret:     the flags; its data is for free()
+ * @why:     what is too long
+ *
+ * Return: 0, or negative with nothing to free.
  */
-void rootfs_read_options(char *const *options, size_t count, struct rootfs_flags *ret);
+int rootfs_read_options(char *const *options, size_t count, struct rootfs_flags *ret,
+                        struct fault *why) MUST_USE;
 
 /**
  * rootfs_shorten() - move a common folder out of the options of an overlay

@@ -265,6 +265,20 @@ def test_lost_pieces_of_an_upload_are_sent_again_from_where_it_is(registry, wasm
     assert not registry.faults and "PATCH" in methods(registry)
 
 
+def test_a_registry_that_takes_pieces_and_forgets_them_gets_no_tries_without_end(registry, wasm):
+    def forget(handler):
+        for name in registry.uploads:
+            registry.uploads[name] = b""
+        handler.answer(416)
+
+    pieces = lambda handler: handler.command == "PATCH"
+    registry.faults.extend((lambda handler: pieces(handler) and len(methods(registry)) % 2 == 0, forget)
+                           for _ in range(60))
+    done = push(registry, wasm, "--chunk-size", "16k")
+    assert done.returncode != 0 and "the registry answers 416" in done.stderr, done.stderr
+    assert methods(registry).count("PATCH") < 40
+
+
 def test_a_blob_that_breaks_off_is_resumed(registry, wasm, tmp_path):
     push(registry, wasm)
     layer = digest_of(wasm.read_bytes())

@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -11,6 +13,8 @@
 #include <sys/stat.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
+#include "runtime/sandbox/walls.h"
 
 /* The line of /proc/self/status that starts with @key, after it. */
 static bool status_says(const char *key, const char *value)
@@ -244,6 +248,106 @@ static void a_worker_that_dies_between_the_steps_leaves_nobody(void **state)
     assert_int_equal(close(pair[0]), 0);
 }
 
+/* With the root alone taken away, no filter of system calls yet. */
+static void the_empty_root_alone_forbids_user_namespaces(void **state)
+{
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        struct sandbox sandbox = {0};
+        struct fault why = {0};
+
+        if (sandbox_enter_early(SANDBOX_WORKER, NULL, &sandbox, &why) < 0 ||
+            wall_root(&sandbox, &why) != 0) {
+            _exit(NOT_ENTERED);
+        }
+        _exit(error_of(unshare(CLONE_NEWUSER)));
+    }
+    assert_int_equal(exit_of(status_of(child)), EPERM);
+}
+
+/* A process of @profile between the steps; it ends when @ends is closed. */
+static pid_t bystander(enum sandbox_profile profile, const int ends[2])
+{
+    pid_t child = fork();
+    uint8_t byte;
+
+    if (child == 0) {
+        struct sandbox sandbox = {0};
+        struct fault why = {0};
+
+        (void)close(ends[1]);
+        _exit(sandbox_enter_early(profile, NULL, &sandbox, &why) < 0 ? NOT_ENTERED
+                                                                     : (int)read(ends[0], &byte, 1));
+    }
+    return child;
+}
+
+/* Two workers have one user: without the wall one could signal the other. */
+static void a_worker_cannot_signal_another(void **state)
+{
+    struct sandbox_wall wall = {.name = ""};
+    int ends[2];
+    pid_t other;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    other = bystander(SANDBOX_WORKER, ends);
+    child = fork();
+    if (child == 0) {
+        struct sandbox sandbox = {0};
+        struct fault why = {0};
+        bool missing = false;
+
+        if (sandbox_enter_early(SANDBOX_WORKER, NULL, &sandbox, &why) < 0) {
+            _exit(NOT_ENTERED);
+        }
+        for (size_t i = 0; sandbox_wall(&sandbox, i, &wall); i++) {
+            missing = missing || (strcmp(wall.name, "landlock") == 0 &&
+                                  wall.state == SANDBOX_MISSING);
+        }
+        _exit(missing ? EPERM : error_of(kill(other, 0)));
+    }
+    assert_int_equal(exit_of(status_of(child)), EPERM);
+    assert_int_equal(close(ends[0]) | close(ends[1]), 0);
+    (void)status_of(other);
+}
+
+static void a_compile_job_opens_no_path_from_its_first_step_on(void **state)
+{
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        struct sandbox sandbox = {0};
+        struct fault why = {0};
+
+        if (sandbox_enter_early(SANDBOX_COMPILER, NULL, &sandbox, &why) < 0) {
+            _exit(NOT_ENTERED);
+        }
+        _exit(sandbox.missing[0] != '\0' ? EACCES
+                                         : error_of(open("/etc/passwd", O_RDONLY | O_CLOEXEC)));
+    }
+    assert_int_equal(exit_of(status_of(child)), EACCES);
+}
+
+static void names_of_walls_are_read_and_others_refused(void **state)
+{
+    uint32_t accepted = 0;
+    struct fault why = {0};
+
+    (void)state;
+    assert_int_equal(sandbox_accept(text_of("root,landlock,sockets"), &accepted, &why), 0);
+    assert_int_equal(__builtin_popcount(accepted), 3);
+    assert_int_equal(sandbox_accept(text_of(""), &accepted, &why), 0);
+    assert_int_equal(accepted, 0);
+    assert_true(sandbox_accept(text_of("rot"), &accepted, &why) < 0);
+    assert_non_null(strstr(why.text, "no wall \"rot\""));
+    assert_non_null(strstr(why.text, "root"));
+}
+
 static void root_that_stays_root_says_so(void **state)
 {
     struct sandbox_options options = {.keep_user = true};
@@ -282,6 +386,10 @@ int main(void)
         cmocka_unit_test(a_job_has_only_so_much_memory_and_time),
         cmocka_unit_test(the_worker_s_root_is_empty),
         cmocka_unit_test(a_worker_that_dies_between_the_steps_leaves_nobody),
+        cmocka_unit_test(the_empty_root_alone_forbids_user_namespaces),
+        cmocka_unit_test(a_worker_cannot_signal_another),
+        cmocka_unit_test(a_compile_job_opens_no_path_from_its_first_step_on),
+        cmocka_unit_test(names_of_walls_are_read_and_others_refused),
         cmocka_unit_test(root_misses_no_wall),
         cmocka_unit_test(root_that_stays_root_says_so),
         cmocka_unit_test(others_say_what_is_missing),

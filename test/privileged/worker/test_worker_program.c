@@ -200,8 +200,8 @@ static void its_root_holds_nothing_and_nobody_is_left_beside_it(void **state)
     (void)state;
     program_begin(&program, false);
     greet(&program, &ready);
-    assert_int_equal(lines_of(program.pid, "mounts", line), 1);
-    assert_non_null(strstr(line, " / tmpfs ro,nosuid,nodev,noexec"));
+    assert_int_equal(lines_of(program.pid, "mounts", line), 2); /* its root, and what covers it */
+    assert_non_null(strstr(line, "cover / tmpfs ro,nosuid,nodev,noexec"));
     (void)snprintf(path, sizeof(path), "/proc/%d/root/", program.pid);
     root = opendir(path);
     assert_non_null(root);

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
         int file = -1;
         int got = fd_receive(PROTOCOL_FD, bytes, sizeof(bytes), &file, &count);
 
-        if (got <= 0 || argc != 2 ||
+        if (got <= 0 || argc != 3 ||
             !protocol_read_question(cursor_over(bytes, (size_t)got), &question)) {
             return 0;
         }

@@ -42,7 +42,7 @@ static int build(void **state)
 
     memcpy(world->folder, "/tmp/skep-reader-XXXXXX", 24);
     if (!mkdtemp(world->folder) || loop_new(&world->loop, &why) < 0 ||
-        image_reader_new(world->loop, world->folder, &world->reader, &why) < 0) {
+        image_reader_new(world->loop, world->folder, "", &world->reader, &why) < 0) {
         return -1;
     }
     *state = world;
@@ -246,7 +246,7 @@ static void a_relative_address_is_refused(void **state)
     struct image_reader *reader = NULL;
     struct fault why = {0};
 
-    assert_true(image_reader_new(world->loop, "containerd.sock", &reader, &why) < 0);
+    assert_true(image_reader_new(world->loop, "containerd.sock", "", &reader, &why) < 0);
     assert_null(reader);
     assert_int_equal(why.kind, FAULT_INVALID);
 }

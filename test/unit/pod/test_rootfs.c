@@ -20,11 +20,12 @@
 static void read_options(const char *const *options, size_t count, struct rootfs_flags *ret)
 {
     char *copies[16];
+    struct fault why = {0};
 
     for (size_t i = 0; i < count; i++) {
         copies[i] = COPY_TEXT(options[i]);
     }
-    rootfs_read_options(copies, count, ret);
+    assert_int_equal(rootfs_read_options(copies, count, ret, &why), 0);
     for (size_t i = 0; i < count; i++) {
         free(copies[i]);
     }
@@ -42,6 +43,21 @@ static void options_become_flags_propagation_and_data(void **state)
     assert_int_equal(how.propagation, MS_SLAVE | MS_REC);
     assert_string_equal(how.data, "index=off,workdir=/w");
     free(how.data);
+}
+
+static void options_that_are_too_long_are_named(void **state)
+{
+    char *long_one = calloc(1, 300 * 1024);
+    struct rootfs_flags how;
+    struct fault why = {0};
+
+    (void)state;
+    assert_non_null(long_one);
+    memset(long_one, 'a', 300 * 1024 - 1);
+    assert_true(rootfs_read_options(&long_one, 1, &how, &why) < 0);
+    assert_int_equal(why.kind, FAULT_LIMIT);
+    assert_non_null(strstr(why.text, "options of a mount"));
+    free(long_one);
 }
 
 static void a_later_option_takes_an_earlier_one_back(void **state)
@@ -171,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_become_flags_propagation_and_data),
+        cmocka_unit_test(options_that_are_too_long_are_named),
         cmocka_unit_test(a_later_option_takes_an_earlier_one_back),
         cmocka_unit_test(lower_folders_are_named_from_their_common_folder),
         cmocka_unit_test(a_component_is_found_only_inside_its_root),

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
         (void)puts("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
         return 0;
     }
-    if (argc != 6 || pread(WASM, text, sizeof(text) - 1, 0) <= 0 ||
+    if (argc != 8 || pread(WASM, text, sizeof(text) - 1, 0) <= 0 ||
         sscanf(text, "%63s %255s", word, path) < 1) {
         return 97;
     }

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node's administrator writes, and what is wrong with it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fault.h"
+#include "base/fs.h"
+#include "runtime/supervisor/settings.h"
+
+static int read_words(const char *words, struct settings *ret, struct fault *why)
+{
+    char path[] = "/tmp/skep-settings-XXXXXX";
+    int file = mkstemp(path);
+    int done;
+
+    assert_true(file >= 0);
+    assert_int_equal(fs_write_all(file, words, strlen(words)), 0);
+    assert_int_equal(close(file), 0);
+    assert_int_equal(setenv("SKEP_CONFIG", path, 1), 0);
+    done = settings_read(ret, why);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unsetenv("SKEP_CONFIG"), 0);
+    return done;
+}
+
+static void accepted_walls_are_listed(void **state)
+{
+    struct settings settings;
+    struct fault why = {0};
+
+    (void)state;
+    assert_int_equal(
+        read_words("{\"walls\": {\"accept_missing\": [\"landlock\", \"root\"]}}", &settings, &why), 0);
+    assert_string_equal(settings.accept, "landlock,root");
+    assert_int_equal(read_words("{\"walls\": {}}", &settings, &why), 0);
+    assert_string_equal(settings.accept, "");
+    assert_int_equal(read_words("{}", &settings, &why), 0);
+    assert_string_equal(settings.accept, "");
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    static const struct {
+        const char *words;
+        const char *named;
+    } rows[] = {
+        {"[]", "must be objects"},
+        {"{\"wals\": {}}", "no member \"wals\""},
+        {"{\"walls\": []}", "must be objects"},
+        {"{\"walls\": {\"accept\": []}}", "no member \"accept\""},
+        {"{\"walls\": {\"accept_missing\": \"root\"}}", "walls.accept_missing must be"},
+        {"{\"walls\": {\"accept_missing\": [1]}}", "accept_missing[0]"},
+        {"{\"walls\": {\"accept_missing\": [\"\"]}}", "accept_missing[0]"},
+        {"{\"walls\": {\"accept_missing\": [\"a,b\"]}}", "accept_missing[0]"},
+        {"{\"walls\": {\"accept_missing\": [\"rot\"]}}", "no wall \"rot\""},
+        {"{", "skep-settings-"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct settings settings;
+        struct fault why = {0};
+
+        assert_true(read_words(rows[i].words, &settings, &why) < 0);
+        if (!strstr(why.text, rows[i].named)) {
+            fail_msg("%s: %s", rows[i].words, why.text);
+        }
+    }
+}
+
+static void a_file_that_was_named_must_be_there(void **state)
+{
+    struct settings settings;
+    struct fault why = {0};
+
+    (void)state;
+    assert_int_equal(setenv("SKEP_CONFIG", "/nowhere/skep.json", 1), 0);
+    assert_true(settings_read(&settings, &why) < 0);
+    assert_non_null(strstr(why.text, "/nowhere/skep.json"));
+    assert_int_equal(unsetenv("SKEP_CONFIG"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accepted_walls_are_listed),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(a_file_that_was_named_must_be_there),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
