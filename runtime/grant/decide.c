@@ -162,7 +162,8 @@ static void decide_annotated(const struct annotations *annotations, struct grant
 
 static void decide_handles(const struct spec_process *process, struct grant *grant)
 {
-    enum { HANDLES_MAX = 65536 };
+    /* Of one instance: all tasks of a worker share its descriptors. */
+    enum { HANDLES_MAX = 4096 };
 
     if (process->has_nofile) {
         int64_t handles = process->nofile > 1 ? process->nofile : 1;

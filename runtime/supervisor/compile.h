@@ -30,8 +30,8 @@ struct compiler_options {
     const char *accept;    /* walls of a job that may be missing; NULL: none; copied */
 };
 
-#define COMPILE_MEMORY_DEFAULT (4ULL << 30)
-enum { COMPILE_JOBS_MAX = 2, COMPILE_SECONDS_DEFAULT = 300 };
+#define COMPILE_MEMORY_DEFAULT (2ULL << 30)
+enum { COMPILE_JOBS_MAX = 2, COMPILE_SECONDS_DEFAULT = 25 };
 
 /**
  * compiler_new() - nothing compiled yet

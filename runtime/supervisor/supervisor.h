@@ -23,8 +23,8 @@ struct supervisor_options {
     uint32_t instances;            /* most instances of a worker; 0: the engine's default */
     bool keep_user;                /* do not change user (skep run without root) */
     uint64_t cache_bytes;          /* size to which the cache is swept; 0: 10 GiB */
-    uint64_t compile_memory_bytes; /* of one job of the compiler; 0: 4 GiB */
-    uint64_t compile_seconds;      /* of processor time of one job; 0: 300 */
+    uint64_t compile_memory_bytes; /* of one job of the compiler; 0: 2 GiB */
+    uint64_t compile_seconds;      /* of processor time of one job; 0: 25 */
     const char *worker;            /* absolute path of skep-worker; NULL: beside this program */
     const char *compiler;          /* absolute path of skep-compiler; NULL: beside this program */
     const char *accept;            /* walls that may be missing (settings.h); NULL: none */

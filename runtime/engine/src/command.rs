@@ -59,7 +59,8 @@ async fn body(task: Arc<Task>, grant: Arc<Grant>) -> Ending {
         }
         _ => Ending::failed("it is not a command"),
     };
-    ending.or_oom(store.data().meter.refusal())
+    let handle_max = task.limits().handles();
+    ending.with_ceiling(handle_max).or_oom(store.data().meter.refusal())
 }
 
 async fn run1(store: &mut Store<Guest>, pre: &wasmtime::InstancePre<Guest>) -> Ending {

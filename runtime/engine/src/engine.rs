@@ -5,6 +5,8 @@
 //! (component.rs) and tasks (task.rs).
 
 use crate::abi;
+#[cfg(feature = "test-hooks")]
+use crate::entry::scan_is_declined;
 use crate::guest::Guest;
 use crate::linker;
 use crate::network::slot::Switchboard;
@@ -192,7 +194,9 @@ fn threads(wanted: u32) -> Result<usize> {
 
 fn wasm_engine(instances: u32, log: &Log) -> Result<wasmtime::Engine> {
     let make = |pagemap_scan| wasmtime::Engine::new(&pooled(Pool { instances, pagemap_scan }));
-    let without = if sizing::may_swap() {
+    let without = if scan_is_declined() {
+        "a test wants it so"
+    } else if sizing::may_swap() {
         // A page that was swapped out is not seen by the scan and would keep its bytes.
         "swap is on for this process"
     } else {
@@ -205,6 +209,11 @@ fn wasm_engine(instances: u32, log: &Log) -> Result<wasmtime::Engine> {
         .map_err(|error| Why::new(Kind::System, format!("reserve the pool: {error:#}")))?;
     log.line(Level::Warn, &format!("instances are reset the slower way: {without}"));
     Ok(engine)
+}
+
+#[cfg(not(feature = "test-hooks"))]
+fn scan_is_declined() -> bool {
+    false
 }
 
 fn runtime(threads: usize) -> Result<Runtime> {

@@ -165,6 +165,21 @@ pub unsafe extern "C" fn engine_test_panic(why: *mut abi::EngineWhy) -> c_int {
     unsafe { answer(why, || panic!("a deliberate panic")) }
 }
 
+/// Whether engines made from now on reset memories as where the kernel has no PAGEMAP_SCAN.
+#[cfg(feature = "test-hooks")]
+static WITHOUT_SCAN: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+#[cfg(feature = "test-hooks")]
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_test_without_scan(without: bool) {
+    WITHOUT_SCAN.store(without, std::sync::atomic::Ordering::Relaxed);
+}
+
+#[cfg(feature = "test-hooks")]
+pub fn scan_is_declined() -> bool {
+    WITHOUT_SCAN.load(std::sync::atomic::Ordering::Relaxed)
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn engine_task_free(task: *const Task) -> *const Task {
     if !task.is_null() {

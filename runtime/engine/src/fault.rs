@@ -4,6 +4,7 @@
 //! Belongs here: turning Wasmtime's errors into endings. Does not belong here: how a
 //! call of the boundary fails (why.rs), who is told (task.rs).
 
+use crate::ceilings;
 use rustc_demangle::demangle;
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
@@ -71,6 +72,14 @@ impl Ending {
                 };
                 Ending::new(How::Oom, text)
             }
+            _ => self,
+        }
+    }
+
+    /// Says which number it was, where it ran into a ceiling.
+    pub fn with_ceiling(self, handle_max: usize) -> Ending {
+        match self.how {
+            How::Trapped => Ending { text: ceilings::named(self.text, handle_max), ..self },
             _ => self,
         }
     }

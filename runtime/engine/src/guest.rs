@@ -4,6 +4,7 @@
 //! Belongs here: making a store for a task, answering its interruptions.
 //! Does not belong here: calling into it (command.rs, request.rs).
 
+use crate::ceilings::{CALL_BYTES, FIELD_BYTES, RANDOM_BYTES};
 use crate::fault::{Ending, How};
 use crate::grant::Grant;
 use crate::memory::Meter;
@@ -17,15 +18,6 @@ use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
-
-/// Bytes that one call may carry from a guest to the host.
-pub const CALL_BYTES: usize = 8 << 20;
-
-/// Bytes of the header fields of one message.
-const FIELD_BYTES: usize = 128 << 10;
-
-/// Bytes that a guest gets from one call for randomness.
-pub const RANDOM_BYTES: u64 = 1 << 20;
 
 pub struct Guest {
     /// WASI of all versions; what preview 1 adds to it is empty in components.
@@ -51,7 +43,7 @@ impl WasiHttpView for Guest {
 
 /// A store for one instance of `task`, or why there is no room for it.
 pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
-    let handle_max = task.limits().handle_max;
+    let handle_max = task.limits().handles();
     let preview1 = task.component.program.is_preview1();
     let mut wasi = WasiCtx::builder();
     wasi.stdin(Stdin(grant.input.clone()))

@@ -9,6 +9,7 @@
 
 mod abi;
 mod admission;
+mod ceilings;
 mod command;
 mod complaints;
 mod component;

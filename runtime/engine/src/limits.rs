@@ -4,6 +4,7 @@
 //! Belongs here: defaults and bounds. Does not belong here: enforcing them.
 
 use crate::abi;
+use crate::ceilings;
 use crate::why::{Result, Why};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub memory_bytes: u64,
-    pub handle_max: usize,
+    handle_max: usize,
     pub cpu_weight: u64,
     /// CPU time per period.
     pub cpu_quota: Option<(Duration, Duration)>,
@@ -63,6 +64,11 @@ impl Limits {
             head_bytes: count(head_bytes),
             body_bytes: or(given.body_bytes, 64 << 20),
         })
+    }
+
+    /// Resources that one instance may hold.
+    pub fn handles(&self) -> usize {
+        ceilings::handles(self.handle_max, self.memory_bytes)
     }
 }
 

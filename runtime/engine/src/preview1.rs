@@ -8,9 +8,10 @@
 //! folders that come as descriptors, calls with more bytes than the host holds for one.
 //! Does not belong here: what components import (linker.rs), stores (guest.rs).
 
+use crate::ceilings::{CALL_BYTES, RANDOM_BYTES};
 use crate::fault::Ending;
 use crate::grant::Grant;
-use crate::guest::{CALL_BYTES, Guest, RANDOM_BYTES};
+use crate::guest::Guest;
 use wasmtime::component::Resource;
 use wasmtime::{Caller, Engine, Extern, Linker, Memory};
 use wasmtime_wasi::filesystem::Descriptor;

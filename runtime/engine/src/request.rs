@@ -93,7 +93,7 @@ async fn try_answer(server: &Arc<Server>, request: Request<Incoming>) -> Answer 
     // By itself, and not in the connection's future: what a guest still does after its
     // answer, and after the peer is gone, is its own affair until its time is over.
     server.crew.spawn(work);
-    answer.await.unwrap_or(Err(Refusal::Failed))
+    answer.await.unwrap_or(Err(Refusal::Failed)).and_then(|response| server.settled(response))
 }
 
 async fn work(server: &Arc<Server>, request: Request<WasiBody>, reply: Reply, deadline: Instant) {
@@ -112,7 +112,9 @@ async fn work(server: &Arc<Server>, request: Request<WasiBody>, reply: Reply, de
             server.complain(&format!("a request was turned away: {text}"));
             Refusal::Busy
         }
-        Ok(Ok(Err(Start::Ended(ending)))) => server.ended(&ending),
+        Ok(Ok(Err(Start::Ended(ending)))) => {
+            server.ended(&ending.with_ceiling(task.limits().handles()))
+        }
         Ok(Err(Panicked(words))) => server.ended(&task.panicked(&words)),
         Err(_) => {
             let time = task.limits().request_time;
@@ -126,6 +128,20 @@ async fn work(server: &Arc<Server>, request: Request<WasiBody>, reply: Reply, de
 impl Server {
     pub fn complain(&self, text: &str) {
         self.complaints.say(&self.grant.error, text);
+    }
+
+    /// An answer whose status is a final one. After 1xx whoever reads it waits for another answer,
+    /// or believes that the connection speaks something else from now on.
+    fn settled(&self, response: Response<WasiBody>) -> Answer {
+        let status = response.status();
+        if status.is_informational() {
+            self.complain(&format!(
+                "a request failed: the component answered with {}, which is no final status",
+                status.as_u16()
+            ));
+            return Err(Refusal::Failed);
+        }
+        Ok(response)
     }
 
     /// An error code in place of a response is a component's way of giving up.

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//! guest-caller WIT OUT.wasm: an HTTP server that answers each request with thousands of calls of
+//! everything that its world imports, in an order and with arguments drawn from a generator that
+//! the request's path seeds.
+//!
+//! Belongs here: which functions there are, and the frame around the calls. Does not belong here:
+//! arguments and results of one call (call.rs).
+
+mod call;
+
+use anyhow::{Context, Result, bail};
+use call::Calls;
+use std::fmt::Write as _;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::{Resolve, SizeAlign, WorldId, WorldItem};
+
+const FRAME: &str = include_str!("frame.wat");
+
+/// Calls that wait for others, or end the instance by choice.
+fn is_left_out(name: &str) -> bool {
+    name == "poll" || name.starts_with("exit") || name.contains("block")
+}
+
+fn module(resolve: &Resolve, world: WorldId) -> Result<String> {
+    let mut sizes = SizeAlign::default();
+    sizes.fill(resolve);
+    let mut calls = Calls::new(resolve, &sizes);
+    for (key, item) in &resolve.worlds[world].imports {
+        let WorldItem::Interface { id, .. } = item else { continue };
+        let from = resolve.name_world_key(key);
+        for function in resolve.interfaces[*id].functions.values() {
+            if !is_left_out(&function.name) {
+                calls.add(&from, function);
+            }
+        }
+        for (name, ty) in &resolve.interfaces[*id].types {
+            calls.add_drop(&from, name, *ty);
+        }
+    }
+    let path = calls.path.context("requests have no path in this world")?;
+    let names: Vec<String> = (0..calls.count).map(|i| format!("$w{i}")).collect();
+    let mut text = String::from("(module\n");
+    writeln!(text, "{}", calls.imports)?;
+    writeln!(text, "(global $count i32 (i32.const {}))", names.len())?;
+    writeln!(text, "(table $calls funcref (elem {}))", names.join(" "))?;
+    let request = calls.kind_of("incoming-request").context("no requests in this world")?;
+    let answer = calls.kind_of("response-outparam").context("no answers in this world")?;
+    let marks = [("@request", request), ("@answer", answer), ("@path", path)];
+    text += &marks
+        .iter()
+        .fold(FRAME.to_string(), |frame, (mark, number)| frame.replace(mark, &number.to_string()));
+    text += &calls.bodies;
+    text.push(')');
+    Ok(text)
+}
+
+fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [from, to] = &words[..] else { bail!("usage: guest-caller WIT OUT.wasm") };
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(from)?;
+    let world = resolve.select_world(&[package], Some("caller"))?;
+    let mut bytes = wat::parse_str(module(&resolve, world)?)?;
+    embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8)?;
+    let mut encoder = ComponentEncoder::default().validate(true).module(&bytes)?;
+    std::fs::write(to, encoder.encode()?)?;
+    Ok(())
+}

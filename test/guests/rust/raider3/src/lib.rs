@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//! raider3: a command for WASI 0.3 that means harm. `raider3 VERB` does one thing that no honest
+//! program does: a million streams, futures or calls that wait, and what such calls are given.
+
+use std::mem::forget;
+use wasip3::cli::{environment, stdin, stdout};
+use wasip3::clocks::monotonic_clock;
+use wasip3::http::types::{Fields, Request};
+use wasip3::{http::client, random::random, spawn_local, wit_future, wit_stream};
+
+const MILLION: u32 = 1_000_000;
+
+struct Raider;
+wasip3::cli::command::export!(Raider);
+
+async fn say(line: &str) {
+    let (mut sink, body) = wit_stream::new();
+    let written = stdout::write_via_stream(body);
+    let _ = sink.write_all(format!("{line}\n").into_bytes()).await;
+    drop(sink);
+    let _ = written.await;
+}
+
+fn streams() {
+    for _ in 0..MILLION {
+        forget(wit_stream::new::<u8>());
+    }
+}
+
+fn futures() {
+    for _ in 0..MILLION {
+        let (sink, future) = wit_future::new::<Result<(), wasip3::cli::types::ErrorCode>>(|| Ok(()));
+        forget((sink, future));
+    }
+}
+
+/// Calls that are begun and never waited for.
+fn sleeps() {
+    for _ in 0..MILLION {
+        spawn_local(monotonic_clock::wait_for(u64::MAX / 2));
+    }
+}
+
+fn inputs() {
+    for _ in 0..MILLION {
+        forget(stdin::read_via_stream());
+    }
+}
+
+fn outputs() {
+    for _ in 0..MILLION {
+        let (sink, body) = wit_stream::new();
+        forget(stdout::write_via_stream(body));
+        forget(sink);
+    }
+}
+
+/// The end of one that nobody will ever read is written to, without end.
+async fn pour() {
+    let (mut sink, body) = wit_stream::new::<u8>();
+    forget(body);
+    let _ = sink.write_all(vec![1; 16 << 20]).await;
+}
+
+async fn flood() {
+    let (mut sink, body) = wit_stream::new();
+    forget(stdout::write_via_stream(body));
+    loop {
+        if !sink.write_all(vec![b'x'; 1 << 20]).await.is_empty() {
+            return;
+        }
+    }
+}
+
+fn fields() {
+    for _ in 0..MILLION {
+        forget(Fields::new());
+    }
+}
+
+fn requests() {
+    for _ in 0..MILLION {
+        let (done, trailers) = wit_future::new(|| Ok(None));
+        let (request, _sent) = Request::new(Fields::new(), None, trailers, None);
+        drop(done);
+        let _ = request.set_authority(Some("127.0.0.1:9"));
+        spawn_local(async move {
+            forget(client::send(request).await);
+        });
+    }
+}
+
+impl wasip3::exports::cli::run::Guest for Raider {
+    async fn run() -> Result<(), ()> {
+        let words = environment::get_arguments();
+        match words.get(1).map_or("", String::as_str) {
+            "streams" => streams(),
+            "futures" => futures(),
+            "sleeps" => sleeps(),
+            "inputs" => inputs(),
+            "outputs" => outputs(),
+            "pour" => pour().await,
+            "flood" => flood().await,
+            "fields" => fields(),
+            "requests" => requests(),
+            "random" => say(&random::get_random_bytes(u64::MAX).len().to_string()).await,
+            "clock" => monotonic_clock::wait_until(u64::MAX).await,
+            _ => return Err(()),
+        }
+        // What was begun begins to run only now.
+        monotonic_clock::wait_for(1_000_000).await;
+        say("came to its end").await;
+        Ok(())
+    }
+}
