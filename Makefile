@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help setup build debug asan tsan fuzz test check bench demo install uninstall clean
+.PHONY: help setup build debug asan tsan fuzz test attacks check bench demo install uninstall clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,9 @@ fuzz: ## ten minutes of fuzzing for each reader of foreign bytes (SECONDS=600)
 
 test: ## every floor of tests that this machine can run, real containerd included
 	@tools/setup test && test/run
+
+attacks: ## try to break each wall, as a guest and as a captured worker: a table (root)
+	@tools/setup test && test/run attacks
 
 check: ## layers, sizes, words: the rules of the tree
 	@tools/check-layers && tools/check-sizes && tools/check-words

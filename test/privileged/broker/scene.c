@@ -51,7 +51,7 @@ struct sockaddr_in the_address(void)
 }
 
 /* A namespace that has 10.0.0.1 and serves port 80 there. */
-static void pod_begin(struct pod *pod)
+void pod_begin(struct pod *pod)
 {
     AUTO(netns_leave) int home = -1;
     struct sockaddr_in at = the_address();

@@ -40,6 +40,9 @@ struct script {
 /* What the worker does; its exit status. */
 typedef int script_fn(const struct script *script);
 
+/* A namespace that has 10.0.0.1 and serves port 80 there. */
+void pod_begin(struct pod *pod);
+
 /* Starts a worker with both pods' networks; it waits for scene_go(). */
 void scene_begin(struct scene *scene, const struct sockets_options *options, script_fn *run);
 void scene_go(struct scene *scene);
