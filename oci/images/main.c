@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,6 +115,8 @@ static int give_up_rights(const char *accept, struct fault *why)
     struct sandbox_options options = {.memory_bytes = MEMORY_BYTES, .file_bytes = FILE_BYTES};
     struct sandbox sandbox = {0};
 
+    /* An arena for each thread would reserve address space that is counted. */
+    (void)mallopt(M_ARENA_MAX, 2);
     TRY(sandbox_accept(text_of(accept), &options.accepted, why));
     TRY(sandbox_enter_early(SANDBOX_IMAGES, &options, &sandbox, why));
     TRY(sandbox_enter_late(&sandbox, why));
