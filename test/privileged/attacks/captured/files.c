@@ -67,17 +67,34 @@ static int change_mode(const struct victims *victims)
     return file < 0 ? errno : answer(fchmod(file, 0777));
 }
 
-/* A set-uid file of its own would be a way up, were there anybody to run it. */
+/* Whose file it is on disk cannot be seen through the mount: root's, where the volume is. */
 static int make_set_uid(const struct victims *victims)
 {
     int file = openat(OWN_FOLDER, "suid", O_CREAT | O_WRONLY, 0600);
-    struct stat about = {0};
 
     (void)victims;
-    if (file < 0 || fchmod(file, 04755) < 0 || fstat(file, &about) < 0) {
-        return errno;
-    }
-    return about.st_uid == 0 ? WORKED : EPERM;
+    return file < 0 ? WORKED : answer(fchmod(file, 04755));
+}
+
+static int make_born_set_uid(const struct victims *victims)
+{
+    (void)victims;
+    return answer(openat(OWN_FOLDER, "born-suid", O_CREAT | O_WRONLY, 04755));
+}
+
+static int make_unnamed_set_gid(const struct victims *victims)
+{
+    (void)victims;
+    return answer(openat(OWN_FOLDER, ".", O_TMPFILE | O_WRONLY, 02755));
+}
+
+/* Its mode is in memory, where no filter looks. */
+static int make_set_uid_openat2(const struct victims *victims)
+{
+    struct open_how how = {.flags = O_CREAT | O_WRONLY, .mode = 04755};
+
+    (void)victims;
+    return answer(syscall(SYS_openat2, OWN_FOLDER, "suid2", &how, sizeof(how)));
 }
 
 static int clear_read_only(const struct victims *victims)
@@ -142,7 +159,12 @@ static const struct attack rows[] = {
     {"file-mapping", "write a file there through memory", WALL_5, write_by_mapping, EACCES},
     {"file-read-only", "make the mount writable", WALL_5, clear_read_only, KILLED},
     {"file-owner", "give a file to root", WALL_3, own_file, EPERM},
-    {"file-set-uid", "make a set-uid file of root", WALL_3, make_set_uid, EPERM},
+    {"file-set-uid", "make a file of its own set-uid", WALL_3, make_set_uid, EPERM},
+    {"file-set-uid-born", "make a file that is set-uid at once", WALL_3, make_born_set_uid, EPERM},
+    {"file-set-gid-unnamed", "make a file without a name, set-gid", WALL_3, make_unnamed_set_gid,
+     EPERM},
+    {"file-set-uid-openat2", "the same where no filter sees the mode", WALL_3,
+     make_set_uid_openat2, ENOSYS},
     {"file-sealed-write", "change a component's bytes", WALL_3, write_sealed, EPERM},
     {"file-sealed-grow", "make them longer", WALL_3, grow_sealed, EPERM},
     {"file-sealed-map", "change them through memory", WALL_3, map_sealed, EPERM},
