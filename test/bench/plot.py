@@ -37,3 +37,20 @@ def distribution(figures):
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH + 2 * LEFT}" height="{height}" '
             f'font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="white"/>'
             f"{panels}</svg>\n")
+
+
+def bars(title, figures):
+    """One bar a name: the median, and a line from the least to the largest."""
+    high = max(max(values) for values in figures.values())
+    parts = [f'<text x="{LEFT}" y="{TOP - 15}" font-weight="bold">{title}</text>']
+    for index, (name, values) in enumerate(figures.items()):
+        top = TOP + index * 28
+        middle = sorted(values)[len(values) // 2]
+        at = [LEFT + 100 + value / high * (WIDTH - 160) for value in (middle, min(values), max(values))]
+        parts.append(f'<text x="{LEFT + 92}" y="{top + 14}" text-anchor="end">{name}</text>'
+                     f'<rect x="{LEFT + 100}" y="{top}" width="{at[0] - LEFT - 100:.1f}" height="18" fill="#d98200"/>'
+                     f'<line x1="{at[1]:.1f}" y1="{top + 9}" x2="{at[2]:.1f}" y2="{top + 9}" stroke="#000"/>'
+                     f'<text x="{at[2] + 6:.1f}" y="{top + 14}">{middle:.0f}</text>')
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH + 2 * LEFT}" '
+            f'height="{TOP + len(figures) * 28 + 20}" font-family="sans-serif" font-size="13">'
+            f'<rect width="100%" height="100%" fill="white"/>{"".join(parts)}</svg>\n')

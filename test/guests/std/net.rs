@@ -10,7 +10,8 @@ fn main() {
         Some("udp") => udp(&args[2]),
         Some("lookup") => lookup(&args[2]),
         Some("listen") => listen(&args[2]),
-        _ => Err(std::io::Error::other("usage: net tcp|udp|lookup|listen ADDRESS")),
+        Some("sockets") => sockets(&args[2]),
+        _ => Err(std::io::Error::other("usage: net tcp|udp|lookup|listen ADDRESS, net sockets COUNT")),
     };
     if let Err(error) = done {
         eprintln!("net: {:?}: {error}", error.kind());
@@ -49,5 +50,19 @@ fn listen(address: &str) -> std::io::Result<()> {
     let (mut peer, from) = socket.accept()?;
     peer.write_all(b"hello\n")?;
     println!("{from}");
+    Ok(())
+}
+
+/// Makes so many sockets, one after the other; says how many nanoseconds each took.
+fn sockets(count: &str) -> std::io::Result<()> {
+    let count: usize = count.parse().map_err(std::io::Error::other)?;
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        let began = std::time::Instant::now();
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        times.push(began.elapsed().as_nanos().to_string());
+        drop(socket);
+    }
+    println!("{}", times.join(" "));
     Ok(())
 }

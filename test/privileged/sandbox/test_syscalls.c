@@ -238,9 +238,7 @@ static int do_become_set_uid(void)
 
 static int do_make_plain(void)
 {
-    int file = openat(volume_fd, "plain", O_CREAT | O_WRONLY, 0755);
-
-    return error_of(file < 0 ? -1 : fchmod(file, 0700));
+    return error_of(openat(volume_fd, "plain", O_CREAT | O_WRONLY, 0755));
 }
 
 /* The map of owners of a volume may make root of a worker: what it makes must not be root's to run. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Against the broker and other pods' networks. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -115,7 +116,7 @@ static int race(const struct victims *victims)
 /* Has this process as many descriptors as it may have? Else it was the rate that said EMFILE. */
 static bool is_full(void)
 {
-    int copy = dup(3);
+    int copy = fcntl(3, F_DUPFD_CLOEXEC, 0);
 
     if (copy >= 0) {
         (void)close(copy);
