@@ -18,8 +18,14 @@
 #include "cli/verbs.h"
 #include "runtime/sandbox/notify.h"
 #include "runtime/sandbox/sandbox.h"
+#include "runtime/supervisor/settings.h"
+
+/* In the child the walls change it. */
+static uid_t geteuid_at_start;
 
 struct report {
+    uint32_t accepted; /* of skep.json */
+    bool is_whole;     /* every wall was tried */
     struct finding walls[FINDINGS_MAX];
     size_t walls_count;
     struct finding kernel[FINDINGS_MAX];
@@ -28,9 +34,12 @@ struct report {
 
 /* ---- the child ---- */
 
+enum { TELL_FD = 3 };
+
 static int enter(struct sandbox *sandbox, struct fault *why)
 {
     const struct sandbox_options options = {.keep_user = geteuid() != 0,
+                                            .fds_kept = TELL_FD + 1,
                                             .accepted = SANDBOX_ACCEPT_ALL};
     int listener = -1;
 
@@ -40,36 +49,48 @@ static int enter(struct sandbox *sandbox, struct fault *why)
     return sandbox_enter_late(sandbox, why);
 }
 
-static void wall_find(const struct sandbox_wall *wall, struct finding *ret)
+/* @is_whole: all walls were tried. */
+static void wall_find(const struct sandbox_wall *wall, bool is_accepted, bool is_whole,
+                      struct finding *ret)
 {
     static const char *const states[] = {[SANDBOX_NOT_MEANT] = "not meant",
                                          [SANDBOX_STANDS] = "stands",
                                          [SANDBOX_MISSING] = "missing"};
+    bool is_missing = wall->state == SANDBOX_MISSING;
+    const char *state = states[wall->state];
 
+    if (!is_whole && wall->state != SANDBOX_STANDS) {
+        state = "not tried";
+    } else if (is_missing && is_accepted) {
+        state = "accepted";
+    }
     (void)snprintf(ret->name, sizeof(ret->name), "%s", wall->name);
-    (void)snprintf(ret->state, sizeof(ret->state), "%s", states[wall->state]);
-    (void)snprintf(ret->words, sizeof(ret->words), "%s%s", wall->words,
-                   wall->is_needed ? "" : " (a second wall where others stand)");
-    ret->is_fault = wall->state == SANDBOX_MISSING;
+    (void)snprintf(ret->state, sizeof(ret->state), "%s", state);
+    (void)snprintf(ret->words, sizeof(ret->words), "%s%s%s", wall->words,
+                   wall->is_needed ? "" : " (a second wall where others stand)",
+                   is_missing && is_accepted ? " (missing; accepted by skep.json)" : "");
+    /* An ordinary user cannot build them all, and is told so; that is not the node's fault. */
+    ret->is_fault = is_missing && wall->is_needed && !is_accepted && geteuid_at_start == 0;
 }
 
-static int child_main(int say)
+/* The walls that were tried are told even when one of them failed. */
+static int child_main(uint32_t accepted)
 {
     struct finding findings[FINDINGS_MAX] = {0};
     struct sandbox sandbox = {0};
     struct sandbox_wall wall;
     struct fault why = {0};
     size_t count = 0;
+    bool is_whole = enter(&sandbox, &why) == 0;
 
-    if (enter(&sandbox, &why) < 0) {
+    if (!is_whole) {
         (void)dprintf(STDERR_FILENO, "skep: %s\n", why.text);
-        return 1;
     }
     while (count < FINDINGS_MAX && sandbox_wall(&sandbox, count, &wall)) {
-        wall_find(&wall, &findings[count]);
+        wall_find(&wall, (accepted & 1U << count) != 0, is_whole, &findings[count]);
         count++;
     }
-    return write(say, findings, count * sizeof(findings[0])) > 0 ? 0 : 1;
+    return write(TELL_FD, findings, count * sizeof(findings[0])) > 0 && is_whole ? 0 : 1;
 }
 
 /* ---- the parent ---- */
@@ -77,6 +98,7 @@ static int child_main(int say)
 static int look_at_walls(struct report *report, struct fault *why)
 {
     int ends[2];
+    int status = 0;
     ssize_t got = 0;
     pid_t child;
 
@@ -85,8 +107,12 @@ static int look_at_walls(struct report *report, struct fault *why)
     }
     child = fork();
     if (child == 0) {
-        (void)fd_close(ends[0]);
-        _exit(child_main(ends[1]));
+        if (ends[0] != TELL_FD) {
+            (void)fd_close(ends[0]);
+        }
+        _exit(ends[1] == TELL_FD || dup2(ends[1], TELL_FD) == TELL_FD
+                  ? child_main(report->accepted)
+                  : 1);
     }
     (void)fd_close(ends[1]);
     /* One write of less than PIPE_BUF's multiple may come in parts. */
@@ -100,9 +126,10 @@ static int look_at_walls(struct report *report, struct fault *why)
     }
     (void)fd_close(ends[0]);
     report->walls_count = (size_t)got / sizeof(report->walls[0]);
-    if (child < 0 || waitpid(child, NULL, 0) < 0 || report->walls_count == 0) {
+    if (child < 0 || waitpid(child, &status, 0) < 0 || report->walls_count == 0) {
         return fault(why, FAULT_UNAVAILABLE, "the walls cannot be tried here");
     }
+    report->is_whole = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     return 0;
 }
 
@@ -146,18 +173,28 @@ static void print_report(const struct report *report, size_t missing)
     print_table(geteuid() == 0 ? "walls of a worker" : "walls of skep run, as this user",
                 report->walls, report->walls_count);
     print_table("kernel", report->kernel, report->kernel_count);
-    (void)printf(missing == 0 ? "all walls stand\n" : "%zu missing\n", missing);
+    if (!report->is_whole) {
+        (void)printf("a wall could not be built\n");
+    } else if (missing > 0) {
+        (void)printf("%zu missing\n", missing);
+    } else {
+        (void)printf("all that is needed stands\n");
+    }
 }
 
 int verb_doctor(int argc, char **argv, struct fault *why)
 {
     struct report report = {.walls_count = 0};
+    struct settings settings;
     bool as_json = argc == 2 && strcmp(argv[1], "--json") == 0;
     size_t missing = 0;
 
     if (argc > 1 && !as_json) {
         return verb_misused(argv[0], "there is only --json", why);
     }
+    geteuid_at_start = geteuid();
+    TRY(settings_read(&settings, why));
+    TRY(sandbox_accept(text_of(settings.accept), &report.accepted, why));
     TRY(look_at_walls(&report, why));
     report.kernel_count = doctor_kernel(report.kernel, FINDINGS_MAX);
     for (size_t i = 0; i < report.walls_count; i++) {
@@ -168,5 +205,5 @@ int verb_doctor(int argc, char **argv, struct fault *why)
     } else {
         print_report(&report, missing);
     }
-    return missing == 0 ? 0 : 1;
+    return missing == 0 && report.is_whole ? 0 : 1;
 }

@@ -15,7 +15,8 @@ enum { FINDING_ROOM = 160, FINDINGS_MAX = 32 };
 
 struct finding {
     char name[32];
-    char state[16]; /* "stands", "missing", "not meant"; of the kernel: "yes", "no" */
+    char state[16]; /* "stands", "missing", "accepted", "not meant", "not tried"; of the kernel:
+                       "yes", "no" */
     char words[FINDING_ROOM];
     bool is_fault; /* counts for the status */
 };

@@ -222,6 +222,8 @@ static int begin(struct local *local, struct fault *why)
                             .address = local->options->address};
 
     TRY(settings_read(&settings, why));
+    options.compile_memory_bytes = settings.compile_memory_bytes;
+    options.compile_seconds = settings.compile_cpu_seconds;
     TRY(component_file_open(local->options->file, &wasm, digest, why));
     TRY(cache_choose(local->options, cache, why));
     TRY(supervisor_new(local->loop, &options, &local->supervisor, why));

@@ -30,7 +30,8 @@
 #include "oci/images/resolve.h"
 #include "runtime/sandbox/sandbox.h"
 
-enum { KEPT_BYTES = 256 * 1024 * 1024, WALLS_ROOM = 1024 };
+/* FAR_FD: further than anything that is open when it starts. */
+enum { KEPT_BYTES = 256 * 1024 * 1024, WALLS_ROOM = 1024, FAR_FD = 200 };
 
 /* Blobs that are kept, one more of the largest size, and address space for stacks of threads. */
 #ifdef __SANITIZE_ADDRESS__
@@ -109,10 +110,41 @@ static int open_content_root(const char *address)
     return root;
 }
 
-static int give_up_rights(const char *accept, struct fault *why)
+/* Moves a descriptor to @there, over what is there. */
+static int move(int *fd, int there, struct fault *why)
+{
+    int moved = dup3(*fd, there, O_CLOEXEC);
+
+    if (moved < 0) {
+        return fault_sys(why, -errno, "move a descriptor");
+    }
+    (void)fd_close(*fd);
+    *fd = moved;
+    return 0;
+}
+
+/* The descriptors that stay behind each other, after the protocol's; by way of where nobody is. */
+static int gather(int *const fds[2], uint32_t *ret_kept, struct fault *why)
+{
+    *ret_kept = PROTOCOL_FD + 1;
+    for (int i = 0; i < 2; i++) {
+        if (*fds[i] >= 0) {
+            TRY(move(fds[i], FAR_FD + i, why));
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        if (*fds[i] >= 0) {
+            TRY(move(fds[i], (int)(*ret_kept)++, why));
+        }
+    }
+    return 0;
+}
+
+static int give_up_rights(const char *accept, uint32_t fds_kept, struct fault *why)
 {
     AUTO(buf_fini) struct buf walls = BUF(WALLS_ROOM);
-    struct sandbox_options options = {.memory_bytes = MEMORY_BYTES, .file_bytes = FILE_BYTES};
+    struct sandbox_options options = {
+        .fds_kept = fds_kept, .memory_bytes = MEMORY_BYTES, .file_bytes = FILE_BYTES};
     struct sandbox sandbox = {0};
 
     /* An arena for each thread would reserve address space that is counted. */
@@ -162,8 +194,10 @@ static int run(const char *address, const char *accept, struct fault *why)
     AUTO(fd_close) int connection = containerd_connect(address, &broken);
     AUTO(fd_close) int root = connection < 0 ? -1 : open_content_root(address);
     struct desk_plan plan = {.broken = &broken, .connection = -1, .socket = PROTOCOL_FD};
+    uint32_t kept = 0;
 
-    TRY(give_up_rights(accept, why));
+    TRY(gather((int *const[]){&connection, &root}, &kept, why));
+    TRY(give_up_rights(accept, kept, why));
     return connection < 0 ? serve(&plan, why) : serve_containerd(connection, root, why);
 }
 

@@ -101,10 +101,12 @@ static int watch_limits(const struct options *options, struct fault *why)
     struct rlimit time = {.rlim_cur = options->cpu_seconds, .rlim_max = options->cpu_seconds + 1};
 
     (void)snprintf(memory_gone, sizeof(memory_gone),
-                   "compiling it takes more than %" PRIu64 " MiB of memory",
+                   "compiling it takes more than %" PRIu64 " MiB of memory (compiler.memory_bytes of "
+                   "skep.json)",
                    options->memory_bytes >> 20);
     (void)snprintf(time_gone, sizeof(time_gone),
-                   "compiling it takes more than %" PRIu64 " seconds of processor time",
+                   "compiling it takes more than %" PRIu64 " seconds of processor time "
+                   "(compiler.cpu_seconds of skep.json)",
                    options->cpu_seconds);
     compiler_on_memory_gone(on_memory_gone);
     /* A second arena per thread would reserve address space that is counted. */

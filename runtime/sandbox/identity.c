@@ -20,6 +20,11 @@ bool sandbox_is_root(void)
     return geteuid() == 0;
 }
 
+bool sandbox_lacks_namespace(int err)
+{
+    return err == EPERM || err == ENOSPC || err == EINVAL || err == ENOSYS;
+}
+
 int wall_network(struct sandbox *sandbox, struct fault *why)
 {
     if (!sandbox_rules(sandbox->profile)->network) {
@@ -28,7 +33,8 @@ int wall_network(struct sandbox *sandbox, struct fault *why)
     if (unshare(CLONE_NEWNET) == 0) {
         return 0;
     }
-    return errno == EPERM ? WALL_MISSING : fault_sys(why, -errno, "leave the network");
+    return sandbox_lacks_namespace(errno) ? WALL_MISSING
+                                          : fault_sys(why, -errno, "leave the network");
 }
 
 int wall_bounding(struct sandbox *sandbox, struct fault *why)

@@ -32,10 +32,13 @@ int wall_descriptors(struct sandbox *sandbox, struct fault *why)
     if (chdir("/") != 0) {
         return fault_sys(why, -errno, "leave the working directory");
     }
-    if (sandbox->options.fds_kept > 0 && close_range(sandbox->options.fds_kept, UINT_MAX, 0) != 0) {
-        return fault_sys(why, -errno, "close descriptors");
+    TRY(allow_files(sandbox_rules(sandbox->profile)->files, why));
+    if (sandbox->options.fds_kept == 0) {
+        return WALL_NONE;
     }
-    return allow_files(sandbox_rules(sandbox->profile)->files, why);
+    return close_range(sandbox->options.fds_kept, UINT_MAX, 0) == 0
+               ? 0
+               : fault_sys(why, -errno, "close descriptors");
 }
 
 /* Lower a limit for good; never raises it. */

@@ -99,7 +99,8 @@ int wall_mounts(struct sandbox *sandbox, struct fault *why)
         return WALL_MISSING;
     }
     if (unshare(CLONE_NEWNS) != 0) {
-        return errno == EPERM ? WALL_MISSING : fault_sys(why, -errno, "leave the mounts");
+        return sandbox_lacks_namespace(errno) ? WALL_MISSING
+                                              : fault_sys(why, -errno, "leave the mounts");
     }
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
         return fault_sys(why, -errno, "keep mounts to itself");

@@ -12,7 +12,7 @@
 #include "runtime/sandbox/walls.h"
 
 enum step { EARLY, LATE };
-enum need { NEEDED, SECOND };
+enum need { ALWAYS, NEEDED, SECOND };
 enum { NAMES_ROOM = 512 };
 
 static const struct wall {
@@ -57,6 +57,9 @@ static int miss(struct sandbox *sandbox, size_t index, struct fault *why)
 {
     const struct wall *wall = &walls[index];
 
+    if (wall->need == ALWAYS) {
+        return fault(why, FAULT_INTERNAL, "enter the sandbox: %s: missing", wall->words);
+    }
     if (sandbox->is_strict && wall->need == NEEDED &&
         (sandbox->options.accepted & 1U << index) == 0) {
         return fault(why, FAULT_DENIED,
@@ -128,7 +131,9 @@ void sandbox_print(const struct sandbox *sandbox, struct buf *out)
 static void print_names(struct buf *out)
 {
     for (size_t i = 0; i < ARRAY_SIZE(walls); i++) {
-        buf_print(out, "%s, ", walls[i].name);
+        if (walls[i].need != ALWAYS) {
+            buf_print(out, "%s, ", walls[i].name);
+        }
     }
     buf_print(out, "%s%c", SANDBOX_SOCKETS, 0);
 }
@@ -138,7 +143,7 @@ static int accept_one(struct text name, uint32_t *ret, struct fault *why)
     AUTO(buf_fini) struct buf names = BUF(NAMES_ROOM);
 
     for (size_t i = 0; i < ARRAY_SIZE(walls); i++) {
-        if (text_is(name, walls[i].name)) {
+        if (text_is(name, walls[i].name) && walls[i].need != ALWAYS) {
             *ret |= 1U << i;
             return 0;
         }
@@ -148,7 +153,7 @@ static int accept_one(struct text name, uint32_t *ret, struct fault *why)
         return 0;
     }
     print_names(&names);
-    return fault(why, FAULT_INVALID, "there is no wall \"%.*s\", only %s",
+    return fault(why, FAULT_INVALID, "no wall \"%.*s\" can be missing, only %s",
                  (int)(name.length < 64 ? name.length : 64), name.at,
                  (const char *)names.data);
 }
@@ -184,7 +189,7 @@ bool sandbox_wall(const struct sandbox *sandbox, size_t index, struct sandbox_wa
 {
     if (index < ARRAY_SIZE(walls)) {
         *ret = (struct sandbox_wall){walls[index].name, walls[index].words,
-                                     walls[index].need == NEEDED,
+                                     walls[index].need != SECOND,
                                      state_of(sandbox->standing, sandbox->absent, index)};
         return true;
     }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The list of system calls as a filter. A few rules depend on more than one value and are here:
- * starting threads (not processes), signals to oneself only, limits read and not set.
+ * starting threads (not processes), signals to oneself only, limits read and not set. And openat2,
+ * whose mode a filter cannot see: who meets ENOSYS uses openat, whose it can. What a name may reach
+ * is not decided by either of them, but by the mounts that the descriptors are of.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -19,6 +22,9 @@
 /* linux/fs.h of 6.7: _IOWR('f', 16, struct pm_scan_arg), a struct of twelve 64-bit words. */
 enum { PAGEMAP_SCAN_WORDS = 12 };
 #define PAGEMAP_SCAN_CALL _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, PAGEMAP_SCAN_WORDS * 8)
+
+/* A volume may belong to root on disk, and who makes a file there owns it. */
+#define SET_ID_BITS ((uint64_t)(S_ISUID | S_ISGID))
 
 #define NAMESPACES                                                                                 \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
@@ -68,6 +74,7 @@ static int add_special_rules(scmp_filter_ctx filter)
 
     /* glibc falls back to clone, whose flags a filter can see. */
     err |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    err |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), 0);
     err |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                             SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD | NAMESPACES,
                                        CLONE_THREAD));
@@ -81,13 +88,21 @@ static int add_special_rules(scmp_filter_ctx filter)
     return err;
 }
 
+/* What both filters have in common. */
+static int set_up(scmp_filter_ctx filter)
+{
+    int err = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0); /* wall_privileges() did it */
+
+    /* Else every failure of the kernel is the same ECANCELED, and a missing wall not told. */
+    return err | seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
+}
+
 static int fill(scmp_filter_ctx filter, unsigned groups)
 {
-    int err = 0;
+    int err = set_up(filter);
 
     /* A system call of another architecture's table is an attack on the list. */
     err |= seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    err |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0); /* wall_privileges() did it */
     err |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     err |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     err |= add_special_rules(filter);
@@ -115,8 +130,7 @@ int wall_rings(struct sandbox *sandbox, struct fault *why)
     AUTO(filter_done) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 
     (void)sandbox;
-    if (!filter || seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0) != 0 ||
-        refuse_rings(filter) != 0) {
+    if (!filter || set_up(filter) != 0 || refuse_rings(filter) != 0) {
         return fault(why, FAULT_INTERNAL, "the filter of io_uring is none");
     }
     return load(filter, why);

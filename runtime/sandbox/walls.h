@@ -8,18 +8,19 @@
 
 #include "runtime/sandbox/sandbox.h"
 
-/* Answers of a wall: not possible without privileges that this process does not have; not for
- * this profile. */
+/* Answers of a wall: this kernel, or this process's privileges, do not give it; not for this
+ * profile. */
 enum { WALL_MISSING = 1, WALL_NONE = 2 };
 
 /* Groups of syscalls.def, as bits. */
 enum sandbox_calls {
     COMMON = 1,
     FILES = 2,
-    PATHS = 4,
-    STREAMS = 8,
-    UNIX = 16,
-    SOCKETS = 32, /* only where notify_sockets() stands */
+    NAMES = 4,
+    PATHS = 8,
+    STREAMS = 16,
+    UNIX = 32,
+    SOCKETS = 64, /* only where notify_sockets() stands */
 };
 
 /* What landlock takes away, as bits. */
@@ -45,6 +46,10 @@ const struct sandbox_rules *sandbox_rules(enum sandbox_profile profile);
 
 /* Whether this process may still build the walls that need root. */
 bool sandbox_is_root(void);
+
+/* Whether errno of unshare(2) says that there is no such namespace to be had: not permitted, too
+ * many, a kernel without. */
+bool sandbox_lacks_namespace(int err);
 
 /* Notes that a wall is missing. */
 void sandbox_miss(struct sandbox *sandbox, const char *words);

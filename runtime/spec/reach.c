@@ -12,10 +12,15 @@
 
 static const char separators[] = ", \t\n";
 
+enum { NAME_BYTES_MAX = 253, MAPPED_BITS = 96 }; /* RFC 1035, 2.3.4; RFC 4291, 2.5.5.2 */
+
 static bool is_name(const char *name)
 {
     size_t label = 0;
 
+    if (strlen(name) > NAME_BYTES_MAX) {
+        return false;
+    }
     for (; *name != '\0'; name++) {
         if (*name == '.' && label == 0) {
             return false;
@@ -30,7 +35,7 @@ static bool is_name(const char *name)
 
 static bool is_network(char *place)
 {
-    unsigned char address[sizeof(struct in6_addr)];
+    struct in6_addr address;
     char *slash = strchr(place, '/');
     int family = strchr(place, ':') ? AF_INET6 : AF_INET;
     uint64_t bits = 0;
@@ -41,7 +46,11 @@ static bool is_network(char *place)
             return false;
         }
     }
-    return inet_pton(family, place, address) == 1;
+    if (inet_pton(family, place, &address) != 1) {
+        return false;
+    }
+    /* Part of a mapped range's prefix would be a range of no family. */
+    return !slash || family == AF_INET || !IN6_IS_ADDR_V4MAPPED(&address) || bits >= MAPPED_BITS;
 }
 
 /* Cuts the port off; false if it is wrong. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -25,7 +26,7 @@ static void *folder_close(void *folder)
 }
 DEFINE_AUTO(DIR *, folder_close)
 
-enum { STATUS_MAX = 16 * 1024, LINE_MAX_BYTES = 128 };
+enum { STATUS_MAX = 16 * 1024, LINE_MAX_BYTES = 128, THREADS_MAX = 1024 };
 
 static bool is_accepted(const char *names, const char *wall)
 {
@@ -56,21 +57,50 @@ static bool status_has(const char *status, const char *key, const char *value)
     return at[strspn(at, " ")] == '\n';
 }
 
-/* Rings, sockets, the list: a worker that is half-way has fewer. */
-#define FILTERS "3"
-
-/* The wall whose acceptance lets there be fewer. */
-static const char *filters_wall(const char *accept)
+/* The number after "@key" at the start of a line; 0 where there is none. */
+static unsigned long number_in(const char *text, const char *key)
 {
-    if (is_accepted(accept, "io-uring")) {
-        return "io-uring";
-    }
-    return is_accepted(accept, "sockets") ? "sockets" : "syscalls";
+    char line[LINE_MAX_BYTES];
+    const char *at;
+
+    (void)snprintf(line, sizeof(line), "\n%s", key);
+    at = strstr(text, line);
+    return at ? strtoul(at + strlen(line), NULL, 10) : 0;
 }
 
-static int check_status(int process, const struct look_plan *plan, struct fault *why)
+/* The text of a file of /proc, with a 0 at its end. */
+static int read_text(int folder, const char *name, struct buf *ret, struct fault *why)
 {
+    TRY(fs_read_small(folder, name, ret, why));
+    buf_put_u8(ret, '\0');
+    return buf_check(ret, name, why);
+}
+
+/* A filter for each of these walls, and those that we have ourselves: a child has them as well. */
+static int least_filters(const char *accept, unsigned long *ret, struct fault *why)
+{
+    static const char *const walls[] = {"io-uring", "sockets", "syscalls"};
+    AUTO(fd_close) int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
     AUTO(buf_fini) struct buf status = BUF(STATUS_MAX);
+
+    if (self < 0) {
+        return fault_sys(why, -errno, "look at oneself");
+    }
+    TRY(read_text(self, "status", &status, why));
+    *ret = number_in((const char *)status.data, "Seccomp_filters:");
+    for (size_t i = 0; i < ARRAY_SIZE(walls); i++) {
+        *ret += is_accepted(accept, walls[i]) ? 0 : 1;
+    }
+    return 0;
+}
+
+/* One thread's; a thread that is gone has none. */
+static int check_status(int tasks, const char *name, const struct look_plan *plan,
+                        unsigned long filters, struct fault *why)
+{
+    AUTO(fd_close) int task = openat(tasks, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    AUTO(buf_fini) struct buf status = BUF(STATUS_MAX);
+    struct fault gone = {0};
     char ids[LINE_MAX_BYTES];
     const struct row {
         const char *wall;
@@ -85,13 +115,13 @@ static int check_status(int process, const struct look_plan *plan, struct fault 
                 {"capabilities", "CapAmb", "0000000000000000"},
                 {"bounding-set", "CapBnd", "0000000000000000"},
                 {"no-new-privs", "NoNewPrivs", "1"},
-                {"syscalls", "Seccomp", "2"},
-                {filters_wall(plan->accept), "Seccomp_filters", FILTERS}};
+                {"syscalls", "Seccomp", "2"}};
 
     (void)snprintf(ids, sizeof(ids), "%u\t%u\t%u\t%u", plan->user, plan->user, plan->user,
                    plan->user);
-    TRY(fs_read_small(process, "status", &status, why));
-    buf_put_u8(&status, '\0');
+    if (task < 0 || read_text(task, "status", &status, &gone) < 0) {
+        return 0;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         if (!is_accepted(plan->accept, rows[i].wall) &&
             !status_has((const char *)status.data, rows[i].key, rows[i].value)) {
@@ -99,10 +129,76 @@ static int check_status(int process, const struct look_plan *plan, struct fault 
                          rows[i].value);
         }
     }
+    if (number_in((const char *)status.data, "Seccomp_filters:") < filters) {
+        return fault(why, FAULT_DENIED, "its Seccomp_filters in /proc are fewer than %lu", filters);
+    }
+    return 0;
+}
+
+/* Every thread has its own user, capabilities and filters. */
+static int check_threads(int process, const struct look_plan *plan, struct fault *why)
+{
+    AUTO(fd_close) int folder = openat(process, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO(folder_close) DIR *all = folder < 0 ? NULL : fdopendir(folder);
+    const struct dirent *entry;
+    unsigned long filters = 0;
+    unsigned count = 0;
+
+    if (!all) {
+        return fault_sys(why, -errno, "look at its threads");
+    }
+    (void)TAKE_FD(folder);
+    TRY(least_filters(plan->accept, &filters, why));
+    while ((entry = readdir(all)) != NULL) {
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        if (++count > THREADS_MAX) {
+            return fault(why, FAULT_DENIED, "it has more than %d threads", THREADS_MAX);
+        }
+        TRY(check_status(dirfd(all), entry->d_name, plan, filters, why));
+    }
+    return count > 0 ? 0 : fault(why, FAULT_UNAVAILABLE, "it has no thread any more");
+}
+
+/* ---- its limits ---- */
+
+static int check_limits(int process, struct fault *why)
+{
+    static const char *const nothing[] = {"Max core file size", "Max locked memory",
+                                          "Max msgqueue size"};
+    AUTO(buf_fini) struct buf limits = BUF(STATUS_MAX);
+
+    TRY(read_text(process, "limits", &limits, why));
+    for (size_t i = 0; i < ARRAY_SIZE(nothing); i++) {
+        const char *at = strstr((const char *)limits.data, nothing[i]);
+        unsigned long soft = 1;
+        unsigned long hard = 1;
+
+        if (!at || sscanf(at + strlen(nothing[i]), "%lu %lu", &soft, &hard) != 2 || soft != 0 ||
+            hard != 0) {
+            return fault(why, FAULT_DENIED, "its \"%s\" in /proc is not 0", nothing[i]);
+        }
+    }
     return 0;
 }
 
 /* ---- where it is ---- */
+
+static int check_namespace(int process, const char *name, struct fault *why)
+{
+    AUTO(fd_close) int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat theirs = {0};
+    struct stat ours = {0};
+
+    if (self < 0 || fstatat(process, name, &theirs, 0) < 0 || fstatat(self, name, &ours, 0) < 0) {
+        return fault_sys(why, -errno, "look at its %s", name);
+    }
+    if (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev) {
+        return fault(why, FAULT_DENIED, "its %s is the node's", name);
+    }
+    return 0;
+}
 
 static int check_empty(own int folder, const char *name, struct fault *why)
 {
@@ -190,10 +286,17 @@ int look_at(const struct look_plan *plan, struct fault *why)
     if (process < 0) {
         return fault_sys(why, -errno, "look at %s", path);
     }
-    TRY(check_status(process, plan, why));
+    TRY(check_threads(process, plan, why));
+    TRY(check_limits(process, why));
+    if (!is_accepted(plan->accept, "network")) {
+        TRY(check_namespace(process, "ns/net", why));
+    }
+    if (!is_accepted(plan->accept, "mounts")) {
+        TRY(check_namespace(process, "ns/mnt", why));
+    }
     if (!is_accepted(plan->accept, "root")) {
         TRY(check_folder(process, "root", why));
         TRY(check_folder(process, "cwd", why));
     }
-    return is_accepted(plan->accept, "descriptors") ? 0 : check_descriptors(process, why);
+    return check_descriptors(process, why);
 }

@@ -27,9 +27,10 @@ enum { LOOK_DESCRIPTORS_MAX = 256 };
  * @plan: its thread that was first must still be there
  * @why:  FAULT_DENIED with what is not as it must be
  *
- * Its user, group and other groups, all sets of capabilities, no new privileges, a filter of system
- * calls, an empty read-only root and working folder that are not ours, and no descriptor of a
- * folder or block device.
+ * Of every thread: user, group and other groups, all sets of capabilities, no new privileges, as many
+ * filters of system calls as its walls make (more, where we have some ourselves). Of the process:
+ * no core dumps, locked memory or message queues; a network and mounts that are not ours; an empty
+ * read-only root and working folder that are not ours; no descriptor of a folder or block device.
  *
  * Return: 0 or negative.
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two levels, each with the members that it knows. */
+/* Two levels, each with the members that its table knows. */
 #include "runtime/supervisor/settings.h"
 
 #include <fcntl.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,20 +17,38 @@
 #include "base/text.h"
 #include "runtime/sandbox/sandbox.h"
 
-/* Only the member @known may be in @object. */
-static int check_members(const struct node *object, const char *what, const char *known,
-                         struct fault *why)
+enum { NAMES_ROOM = 128 };
+
+static bool is_known(const char *key, const struct node_field *fields)
 {
+    while (fields->key && strcmp(key, fields->key) != 0) {
+        fields++;
+    }
+    return fields->key != NULL;
+}
+
+/* Reads what is in @fields; anything else in @object is an error. */
+static int read_object(const struct node *object, const char *what,
+                       const struct node_field *fields, void *ret, struct fault *why)
+{
+    char known[NAMES_ROOM] = "";
+
+    for (const struct node_field *field = fields; field->key; field++) {
+        size_t length = strlen(known);
+
+        (void)snprintf(known + length, sizeof(known) - length, "%s\"%s\"",
+                       length > 0 ? " and " : "", field->key);
+    }
     for (size_t i = 0; i < node_count(object); i++) {
         const char *key = NULL;
 
         (void)node_at(object, i, &key);
-        if (strcmp(key, known) != 0) {
-            return fault(why, FAULT_INVALID, "%s has no member \"%.64s\", only \"%s\"", what, key,
+        if (!is_known(key, fields)) {
+            return fault(why, FAULT_INVALID, "%s has no member \"%.64s\", only %s", what, key,
                          known);
         }
     }
-    return 0;
+    return node_read(object, what, fields, ret, why);
 }
 
 static int read_accepted(const struct node *list, struct buf *names, struct fault *why)
@@ -49,33 +68,57 @@ static int read_accepted(const struct node *list, struct buf *names, struct faul
 static int read_walls(const struct node *walls, struct settings *ret, struct fault *why)
 {
     AUTO(buf_fini) struct buf names = BUF(sizeof(ret->accept) - 1);
-    const struct read {
-        const struct node *accepted;
-    } none = {NULL};
-    struct read read = none;
+    const struct node *list = NULL;
     const struct node_field fields[] = {
-        {"accept_missing", NODE_LIST, false, offsetof(struct read, accepted), 0,
-         SETTINGS_WALLS_MAX},
+        {"accept_missing", NODE_LIST, false, 0, 0, SETTINGS_WALLS_MAX},
         {NULL, NODE_NULL, false, 0, 0, 0}};
     uint32_t accepted = 0;
 
-    TRY(check_members(walls, "walls", "accept_missing", why));
-    TRY(node_read(walls, "walls", fields, &read, why));
-    TRY(read_accepted(read.accepted, &names, why));
+    TRY(read_object(walls, "walls", fields, (void *)&list, why));
+    TRY(read_accepted(list, &names, why));
     TRY(sandbox_accept((struct text){(const char *)names.data, names.length}, &accepted, why));
     memcpy(ret->accept, names.length > 0 ? (const char *)names.data : "", names.length);
     return 0;
 }
 
+static int read_compiler(const struct node *compiler, struct settings *ret, struct fault *why)
+{
+    struct read {
+        int64_t memory_bytes;
+        int64_t cpu_seconds;
+    } read = {0};
+    const struct node_field fields[] = {
+        {"memory_bytes", NODE_INTEGER, false, offsetof(struct read, memory_bytes),
+         SETTINGS_COMPILE_MEMORY_LEAST, SETTINGS_COMPILE_MEMORY_MOST},
+        {"cpu_seconds", NODE_INTEGER, false, offsetof(struct read, cpu_seconds), 1,
+         SETTINGS_COMPILE_SECONDS_MOST},
+        {NULL, NODE_NULL, false, 0, 0, 0}};
+
+    TRY(read_object(compiler, "compiler", fields, &read, why));
+    ret->compile_memory_bytes = (uint64_t)read.memory_bytes;
+    ret->compile_cpu_seconds = (uint64_t)read.cpu_seconds;
+    return 0;
+}
+
 static int read_root(const struct node *root, struct settings *ret, struct fault *why)
 {
-    const struct node *walls = node_member(root, "walls");
+    struct read {
+        const struct node *walls;
+        const struct node *compiler;
+    } read = {NULL};
+    const struct node_field fields[] = {
+        {"walls", NODE_OBJECT, false, offsetof(struct read, walls), 0, 0},
+        {"compiler", NODE_OBJECT, false, offsetof(struct read, compiler), 0, 0},
+        {NULL, NODE_NULL, false, 0, 0, 0}};
 
-    if (node_type(root) != NODE_OBJECT || (walls && node_type(walls) != NODE_OBJECT)) {
-        return fault(why, FAULT_INVALID, "the whole, and \"walls\" in it, must be objects");
+    if (node_type(root) != NODE_OBJECT) {
+        return fault(why, FAULT_INVALID, "the whole must be an object");
     }
-    TRY(check_members(root, "it", "walls", why));
-    return walls ? read_walls(walls, ret, why) : 0;
+    TRY(read_object(root, "it", fields, &read, why));
+    if (read.walls) {
+        TRY(read_walls(read.walls, ret, why));
+    }
+    return read.compiler ? read_compiler(read.compiler, ret, why) : 0;
 }
 
 int settings_read(struct settings *ret, struct fault *why)

@@ -2,7 +2,8 @@
 /*
  * What the administrator of a node has set: /etc/skep/skep.json, or the file that SKEP_CONFIG names.
  *
- *     {"walls": {"accept_missing": ["landlock"]}}
+ *     {"walls": {"accept_missing": ["root"]},
+ *      "compiler": {"memory_bytes": 2147483648, "cpu_seconds": 25}}
  *
  * No file is an empty one. A member that there is not is an error, because it may be a misspelt
  * wall. docs/SETTINGS.md is for those who write it.
@@ -11,6 +12,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/attr.h"
 
 struct fault;
@@ -18,8 +21,15 @@ struct fault;
 #define SETTINGS_PATH "/etc/skep/skep.json"
 enum { SETTINGS_BYTES_MAX = 64 * 1024, SETTINGS_WALLS_MAX = 16, SETTINGS_ACCEPT_ROOM = 512 };
 
+/* The bounds of a compile job's limits: options.def of runtime/compiler has the same. */
+#define SETTINGS_COMPILE_MEMORY_LEAST (128LL << 20)
+#define SETTINGS_COMPILE_MEMORY_MOST (64LL << 30)
+enum { SETTINGS_COMPILE_SECONDS_MOST = 3600 };
+
 struct settings {
     char accept[SETTINGS_ACCEPT_ROOM]; /* names for sandbox_accept(), separated by ',' */
+    uint64_t compile_memory_bytes;     /* of one compile job; 0: nothing is said */
+    uint64_t compile_cpu_seconds;      /* the same */
 };
 
 /**

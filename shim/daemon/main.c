@@ -140,12 +140,14 @@ static int open_makers(struct daemon *daemon, struct fault *why)
 {
     const struct options *options = &daemon->options;
     struct settings settings;
-    const struct supervisor_options supervisor = {.cache_dir = options->cache,
-                                                  .accept = settings.accept};
+    struct supervisor_options supervisor = {.cache_dir = options->cache,
+                                            .accept = settings.accept};
 
     TRY(loop_new(&daemon->loop, why));
     TRY(logfile_open(daemon->loop, options->state, options->debug, &daemon->logfile, why));
     TRY(settings_read(&settings, why));
+    supervisor.compile_memory_bytes = settings.compile_memory_bytes;
+    supervisor.compile_seconds = settings.compile_cpu_seconds;
     TRY(supervisor_new(daemon->loop, &supervisor, &daemon->supervisor, why));
     TRY(image_reader_new(daemon->loop, options->address, settings.accept, &daemon->images, why));
     return events_new(daemon->loop, options->ttrpc, &daemon->events, why);

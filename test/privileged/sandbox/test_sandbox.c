@@ -346,6 +346,8 @@ static void names_of_walls_are_read_and_others_refused(void **state)
     assert_true(sandbox_accept(text_of("rot"), &accepted, &why) < 0);
     assert_non_null(strstr(why.text, "no wall \"rot\""));
     assert_non_null(strstr(why.text, "root"));
+    assert_true(sandbox_accept(text_of("limits"), &accepted, &why) < 0);
+    assert_non_null(strstr(why.text, "no wall \"limits\" can be missing"));
 }
 
 static void root_that_stays_root_says_so(void **state)

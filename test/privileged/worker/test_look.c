@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,6 +106,32 @@ static int enter_without_root(struct sandbox *sandbox, struct fault *why)
     return enter_with(&options, sandbox, why);
 }
 
+/* Nobody is asked for sockets: a filter fewer. */
+static int enter_without_sockets(struct sandbox *sandbox, struct fault *why)
+{
+    TRY(sandbox_enter_early(SANDBOX_WORKER, NULL, sandbox, why));
+    return sandbox_enter_late(sandbox, why);
+}
+
+/* The walls are another thread's: the kernel gives each its own user and capabilities. */
+static void *idle_thread(void *nothing)
+{
+    for (;;) {
+        (void)pause();
+    }
+    return nothing;
+}
+
+static int enter_with_a_thread_left_behind(struct sandbox *sandbox, struct fault *why)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, idle_thread, NULL) != 0) {
+        return fault(why, FAULT_INTERNAL, "no thread");
+    }
+    return enter_all(sandbox, why);
+}
+
 static void a_worker_with_its_walls_passes(void **state)
 {
     struct fault why = {0};
@@ -123,6 +150,8 @@ static void what_is_missing_is_named(void **state)
     } rows[] = {{enter_nothing, "Uid"},
                 {enter_half, "Seccomp_filters"},
                 {enter_as_somebody_else, "Uid"},
+                {enter_without_sockets, "Seccomp_filters"},
+                {enter_with_a_thread_left_behind, "Cap"},
                 {enter_with_a_folder, "is a folder"},
                 {enter_without_root, "root is the node's root"}};
 
@@ -144,6 +173,9 @@ static void what_was_accepted_may_be_missing(void **state)
 
     (void)state;
     assert_int_equal(look_after(enter_without_root, "landlock,root", &why), 0);
+    assert_int_equal(look_after(enter_without_sockets, "sockets", &why), 0);
+    assert_true(look_after(enter_without_sockets, "io-uring-not", &why) < 0);
+    assert_true(look_after(enter_half, "sockets", &why) < 0);
     assert_true(look_after(enter_without_root, "landlock,roots", &why) < 0);
 }
 

@@ -43,6 +43,11 @@ static void accepted_walls_are_listed(void **state)
     assert_string_equal(settings.accept, "");
     assert_int_equal(read_words("{}", &settings, &why), 0);
     assert_string_equal(settings.accept, "");
+    assert_int_equal(settings.compile_memory_bytes, 0);
+    assert_int_equal(
+        read_words("{\"compiler\": {\"memory_bytes\": 1073741824}}", &settings, &why), 0);
+    assert_int_equal(settings.compile_memory_bytes, 1073741824);
+    assert_int_equal(settings.compile_cpu_seconds, 0);
 }
 
 static void what_is_wrong_is_named(void **state)
@@ -51,15 +56,19 @@ static void what_is_wrong_is_named(void **state)
         const char *words;
         const char *named;
     } rows[] = {
-        {"[]", "must be objects"},
+        {"[]", "must be an object"},
         {"{\"wals\": {}}", "no member \"wals\""},
-        {"{\"walls\": []}", "must be objects"},
+        {"{\"walls\": []}", "walls must be"},
         {"{\"walls\": {\"accept\": []}}", "no member \"accept\""},
         {"{\"walls\": {\"accept_missing\": \"root\"}}", "walls.accept_missing must be"},
         {"{\"walls\": {\"accept_missing\": [1]}}", "accept_missing[0]"},
         {"{\"walls\": {\"accept_missing\": [\"\"]}}", "accept_missing[0]"},
         {"{\"walls\": {\"accept_missing\": [\"a,b\"]}}", "accept_missing[0]"},
         {"{\"walls\": {\"accept_missing\": [\"rot\"]}}", "no wall \"rot\""},
+        {"{\"compiler\": {\"memory_bytes\": 1}}", "compiler.memory_bytes must be"},
+        {"{\"compiler\": {\"cpu_seconds\": 4000}}", "compiler.cpu_seconds must be"},
+        {"{\"compiler\": {\"cpu_second\": 4}}",
+         "no member \"cpu_second\", only \"memory_bytes\" and \"cpu_seconds\""},
         {"{", "skep-settings-"},
     };
 

@@ -30,7 +30,7 @@ impl Network {
             return Err(Failure::Denied);
         }
         let found = self.names.find(name).await?;
-        self.policy.learn(name, &found);
+        self.policy.learn(name, &found, self.names.is_own(name));
         Ok(found)
     }
 }

@@ -66,6 +66,12 @@ impl Names {
         Names { slot, settings, hosts, resolver: OnceLock::new(), lookups }
     }
 
+    /// Whether the pod's hosts answer for a name, and no server.
+    pub fn is_own(&self, name: &str) -> bool {
+        Name::from_utf8(name)
+            .is_ok_and(|name| !self.hosts.find(&name.to_ascii().to_ascii_lowercase()).is_empty())
+    }
+
     /// Addresses of a name that is not the text of one.
     pub async fn find(&self, name: &str) -> Result<Vec<IpAddr>, Failure> {
         let parsed = Name::from_utf8(name).map_err(|_| Failure::Invalid)?;

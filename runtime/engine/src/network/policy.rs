@@ -5,7 +5,7 @@
 //! rule allows makes the addresses it resolved to allowed for a while.
 //! Does not belong here: resolving (names.rs).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ impl Policy {
 
     pub fn permits(&self, address: SocketAddr) -> bool {
         let Some(rules) = &self.rules else { return true };
-        let ip = address.ip().to_canonical();
+        let ip = reached(address.ip());
         let port = address.port();
         if rules.iter().any(|rule| rule.is_port(port) && rule.has_ip(ip)) {
             return true;
@@ -74,15 +74,17 @@ impl Policy {
         self.rules.as_ref().is_none_or(|rules| rules.iter().any(|rule| rule.has_name(name)))
     }
 
-    /// Takes note of what `name` resolved to.
-    pub fn learn(&self, name: &str, ips: &[IpAddr]) {
+    /// Takes note of what `name` resolved to. Whoever answers for a name must not open what lies
+    /// beside the pod: from a name server, only addresses of elsewhere count; from the pod's own
+    /// hosts (`is_own`) all do.
+    pub fn learn(&self, name: &str, ips: &[IpAddr], is_own: bool) {
         let Some(rules) = &self.rules else { return };
         let now = Instant::now();
         let until = now + LEARNT_TIME;
         let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
         learnt.retain(|one| one.until > now);
         for rule in rules.iter().filter(|rule| rule.has_name(name)) {
-            for ip in ips {
+            for ip in ips.iter().filter(|&&ip| is_own || is_elsewhere(ip)) {
                 let (ip, port) = (ip.to_canonical(), rule.port);
                 learnt.retain(|one| one.ip != ip || one.port != port);
                 if learnt.len() >= LEARNT_MAX {
@@ -90,6 +92,27 @@ impl Policy {
                 }
                 learnt.push(Learnt { ip, port, until });
             }
+        }
+    }
+}
+
+/// Linux takes the unspecified address of a family to its loopback.
+fn reached(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        other => other,
+    }
+}
+
+/// Neither this pod itself nor what its link alone reaches, such as a cloud's metadata.
+fn is_elsewhere(ip: IpAddr) -> bool {
+    match reached(ip) {
+        IpAddr::V4(ip) => {
+            !(ip.is_loopback() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast())
+        }
+        IpAddr::V6(ip) => {
+            !(ip.is_loopback() || ip.is_unicast_link_local() || ip.is_multicast())
         }
     }
 }
@@ -127,15 +150,28 @@ impl Rule {
 }
 
 impl Place {
+    /// Addresses are compared in their shortest form, so a mapped range becomes one of IPv4.
+    fn net(net: IpAddr, bits: u8) -> Option<Place> {
+        let most = if net.is_ipv4() { 32 } else { 128 };
+        if bits > most {
+            return None;
+        }
+        match (net, net.to_canonical()) {
+            (IpAddr::V6(_), short @ IpAddr::V4(_)) => {
+                bits.checked_sub(96).map(|bits| Place::Net(short, bits))
+            }
+            _ => Some(Place::Net(net, bits)),
+        }
+    }
+
     fn parse(text: &str) -> Option<Place> {
         if let Some((net, bits)) = text.split_once('/') {
             let net: IpAddr = net.parse().ok()?;
             let bits: u8 = bits.parse().ok()?;
-            let most = if net.is_ipv4() { 32 } else { 128 };
-            return (bits <= most).then_some(Place::Net(net, bits));
+            return Place::net(net, bits);
         }
         if let Ok(ip) = text.parse::<IpAddr>() {
-            return Some(Place::Net(ip, if ip.is_ipv4() { 32 } else { 128 }));
+            return Place::net(ip, if ip.is_ipv4() { 32 } else { 128 });
         }
         let suffix = text.strip_prefix('*');
         let name = suffix.unwrap_or(text).to_ascii_lowercase();
@@ -219,17 +255,50 @@ mod tests {
         assert!(policy.permits_name("a.cdn.example") && !policy.permits_name("cdn.example"));
         assert!(!policy.permits_name("evilcdn.example"));
         assert!(!permits(&policy, "192.0.2.7:5432"));
-        policy.learn("db.example", &[ip]);
+        policy.learn("db.example", &[ip], false);
         assert!(permits(&policy, "192.0.2.7:5432") && !permits(&policy, "192.0.2.7:22"));
-        policy.learn("evil.example", &["192.0.2.8".parse().unwrap()]);
+        policy.learn("evil.example", &["192.0.2.8".parse().unwrap()], false);
         assert!(!permits(&policy, "192.0.2.8:5432"));
+    }
+
+    #[test]
+    fn nobody_s_answer_for_a_name_opens_what_lies_beside_the_pod() {
+        let beside = ["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "255.255.255.255"];
+        let beside6 = ["::1", "::", "fe80::1", "ff02::1", "::ffff:127.0.0.1"];
+        let policy = Policy::new(Some("*.example\n169.254.169.254:81")).unwrap();
+        for ip in beside.iter().chain(&beside6) {
+            let ip: IpAddr = ip.parse().unwrap();
+            policy.learn("a.example", &[ip], false);
+            assert!(!policy.permits(SocketAddr::new(ip, 80)), "{ip}");
+        }
+        assert!(permits(&policy, "169.254.169.254:81"), "a range names it");
+        policy.learn("a.example", &["127.0.0.1".parse().unwrap()], true);
+        assert!(permits(&policy, "127.0.0.1:80"), "the pod's own hosts say so");
+    }
+
+    #[test]
+    fn the_unspecified_address_is_the_loopback_that_it_reaches() {
+        let policy = Policy::new(Some("0.0.0.0/8\n[::]/128")).err();
+        assert!(policy.is_some(), "brackets hold an address with its bits");
+        let policy = Policy::new(Some("0.0.0.0/8\n::/128")).unwrap();
+        assert!(!permits(&policy, "0.0.0.0:80") && !permits(&policy, "[::]:80"));
+        let policy = Policy::new(Some("127.0.0.0/8")).unwrap();
+        assert!(permits(&policy, "0.0.0.0:80"));
+    }
+
+    #[test]
+    fn a_mapped_range_is_one_of_ipv4() {
+        let policy = Policy::new(Some("::ffff:10.0.0.0/104\n::ffff:192.0.2.1")).unwrap();
+        assert!(permits(&policy, "10.1.2.3:80") && permits(&policy, "[::ffff:10.1.2.3]:80"));
+        assert!(permits(&policy, "192.0.2.1:80") && !permits(&policy, "192.0.2.2:80"));
+        assert!(Policy::new(Some("::ffff:10.0.0.0/90")).is_err());
     }
 
     #[test]
     fn what_is_learnt_is_bounded() {
         let policy = Policy::new(Some("*.example")).unwrap();
         for n in 0..2 * LEARNT_MAX as u32 {
-            policy.learn("a.example", &[IpAddr::V4(n.into())]);
+            policy.learn("a.example", &[IpAddr::V4((0x0100_0000 + n).into())], false);
         }
         assert_eq!(policy.learnt.lock().unwrap().len(), LEARNT_MAX);
     }

@@ -49,7 +49,11 @@ async fn serve_once(mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrit
 }
 
 async fn web() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    web_at("127.0.0.1:0").await
+}
+
+async fn web_at(place: &str) -> SocketAddr {
+    let listener = TcpListener::bind(place).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -88,6 +92,38 @@ fn answer_to(query: &[u8]) -> Vec<u8> {
     answer
 }
 
+/// The same, who says by UDP only that TCP has the answer.
+async fn name_server_by_stream() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = UdpSocket::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        let mut query = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut query).await {
+            let mut answer = answer_to(&query[..length]);
+            let end = 12 + query[12..].iter().position(|&byte| byte == 0).unwrap() + 5;
+            answer.truncate(end);
+            answer[2] |= 2; // truncated
+            answer[7] = 0; // no answers
+            socket.send_to(&answer, from).await.unwrap();
+        }
+    });
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                while let Ok(length) = stream.read_u16().await {
+                    let mut query = vec![0; usize::from(length)];
+                    stream.read_exact(&mut query).await.unwrap();
+                    let answer = answer_to(&query);
+                    stream.write_u16(u16::try_from(answer.len()).unwrap()).await.unwrap();
+                    stream.write_all(&answer).await.unwrap();
+                }
+            });
+        }
+    });
+    address
+}
+
 fn resolv_conf(server: SocketAddr) -> String {
     format!("nameserver [{}]:{}\nsearch test\noptions ndots:2\n", server.ip(), server.port())
 }
@@ -116,6 +152,40 @@ async fn names_are_resolved_by_the_pod_s_server_and_search_list() {
     assert_eq!(network.find("other.test").await, Err(Failure::Unknown));
     let answer = get(Some(network), &format!("http://pod:{port}/")).await;
     assert_eq!(answer.unwrap().body(), "hello");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_fit_comes_by_tcp() {
+    let texts =
+        Texts { resolv_conf: resolv_conf(name_server_by_stream().await), ..Texts::default() };
+    let ip: std::net::IpAddr = "127.0.0.1".parse().unwrap();
+    assert_eq!(network(texts).find("pod.test").await, Ok(vec![ip]));
+}
+
+#[tokio::test]
+async fn a_request_is_answered_over_ipv6() {
+    let address = web_at("[::1]:0").await;
+    let hosts = "::1 six".to_string();
+    let allow = Some(format!("[::1]:{}", address.port()));
+    let network = network(Texts { hosts, allow, ..Texts::default() });
+    let answer = get(Some(network.clone()), &format!("http://{address}/")).await;
+    assert_eq!(answer.unwrap().body(), "hello");
+    let other = get(Some(network), "http://[::2]:80/").await;
+    assert!(matches!(other, Err(Error::DestinationIpProhibited)), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_name_server_s_word_does_not_open_the_loopback() {
+    let port = web().await.port();
+    let resolv_conf = resolv_conf(name_server().await);
+    let allow = Some(format!("pod.test:{port}"));
+    let texts = Texts { resolv_conf: resolv_conf.clone(), allow, ..Texts::default() };
+    let refused = get(Some(network(texts)), &format!("http://pod.test:{port}/")).await;
+    assert!(matches!(refused, Err(Error::DestinationIpProhibited)), "{refused:?}");
+    let allow = Some(format!("pod.test:{port}\n127.0.0.1:{port}"));
+    let texts = Texts { resolv_conf, allow, ..Texts::default() };
+    let named = get(Some(network(texts)), &format!("http://pod.test:{port}/")).await;
+    assert_eq!(named.unwrap().body(), "hello");
 }
 
 #[tokio::test]

@@ -45,7 +45,8 @@ TRY_FILE(link_out, linkat(FAR_FOLDER, "file", OWN_FOLDER, "second", 0))
 TRY_FILE(make_folder, mkdirat(FAR_FOLDER, "folder", 0700))
 TRY_FILE(make_link, symlinkat("/etc", FAR_FOLDER, "link"))
 TRY_FILE(set_times, utimensat(FAR_FOLDER, "file", NULL, 0))
-TRY_FILE(own_file, fchownat(OWN_FOLDER, "file", 0, 0, 0))
+/* To whom it belongs already: the kernel alone would have nothing against it. */
+TRY_FILE(own_file, fchownat(OWN_FOLDER, "file", (uid_t)-1, (gid_t)-1, 0))
 TRY_FILE(write_sealed, pwrite(SEALED, "x", 1, 0))
 TRY_FILE(grow_sealed, ftruncate(SEALED, 1 << 20))
 
@@ -67,17 +68,34 @@ static int change_mode(const struct victims *victims)
     return file < 0 ? errno : answer(fchmod(file, 0777));
 }
 
-/* A set-uid file of its own would be a way up, were there anybody to run it. */
+/* Whose file it is on disk cannot be seen through the mount: root's, where the volume is. */
 static int make_set_uid(const struct victims *victims)
 {
     int file = openat(OWN_FOLDER, "suid", O_CREAT | O_WRONLY, 0600);
-    struct stat about = {0};
 
     (void)victims;
-    if (file < 0 || fchmod(file, 04755) < 0 || fstat(file, &about) < 0) {
-        return errno;
-    }
-    return about.st_uid == 0 ? WORKED : EPERM;
+    return file < 0 ? WORKED : answer(fchmod(file, 04755));
+}
+
+static int make_born_set_uid(const struct victims *victims)
+{
+    (void)victims;
+    return answer(openat(OWN_FOLDER, "born-suid", O_CREAT | O_WRONLY, 04755));
+}
+
+static int make_unnamed_set_gid(const struct victims *victims)
+{
+    (void)victims;
+    return answer(openat(OWN_FOLDER, ".", O_TMPFILE | O_WRONLY, 02755));
+}
+
+/* Its mode is in memory, where no filter looks. */
+static int make_set_uid_openat2(const struct victims *victims)
+{
+    struct open_how how = {.flags = O_CREAT | O_WRONLY, .mode = 04755};
+
+    (void)victims;
+    return answer(syscall(SYS_openat2, OWN_FOLDER, "suid2", &how, sizeof(how)));
 }
 
 static int clear_read_only(const struct victims *victims)
@@ -123,7 +141,8 @@ static const struct attack rows[] = {
     {"file-root", "make a file in its root", WALL_3, make_in_root, EROFS},
     {"file-climb", "leave a read-only folder upwards", WALL_5, climb, ENOENT},
     {"file-climb-own", "leave a writable folder upwards", WALL_5, climb_own, ENOENT},
-    {"file-climb-openat2", "the same without asking for care", WALL_5, cross_mounts, ENOENT},
+    {"file-climb-openat2", "the same by openat2 without asking for care", WALL_3, cross_mounts,
+     ENOSYS},
     {"file-absolute", "an absolute path below a folder", WALL_3, absolute_below, ENOENT},
     {"file-link-absolute", "a link in the volume to a file of the node", WALL_3, link_absolute, ENOENT},
     {"file-link-upwards", "a link in the volume to beside it", WALL_5, link_upwards, ENOENT},
@@ -142,7 +161,12 @@ static const struct attack rows[] = {
     {"file-mapping", "write a file there through memory", WALL_5, write_by_mapping, EACCES},
     {"file-read-only", "make the mount writable", WALL_5, clear_read_only, KILLED},
     {"file-owner", "give a file to root", WALL_3, own_file, EPERM},
-    {"file-set-uid", "make a set-uid file of root", WALL_3, make_set_uid, EPERM},
+    {"file-set-uid", "make a file of its own set-uid", WALL_3, make_set_uid, EPERM},
+    {"file-set-uid-born", "make a file that is set-uid at once", WALL_3, make_born_set_uid, EPERM},
+    {"file-set-gid-unnamed", "make a file without a name, set-gid", WALL_3, make_unnamed_set_gid,
+     EPERM},
+    {"file-set-uid-openat2", "the same where no filter sees the mode", WALL_3,
+     make_set_uid_openat2, ENOSYS},
     {"file-sealed-write", "change a component's bytes", WALL_3, write_sealed, EPERM},
     {"file-sealed-grow", "make them longer", WALL_3, grow_sealed, EPERM},
     {"file-sealed-map", "change them through memory", WALL_3, map_sealed, EPERM},
