@@ -50,6 +50,16 @@ int fs_open_in_root(int dir, const char *name, int flags)
     return open_how(dir, name, &how);
 }
 
+int fs_open_plain(const char *path, int flags)
+{
+    const struct open_how how = {
+        .flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
+        .resolve = RESOLVE_NO_MAGICLINKS,
+    };
+
+    return open_how(AT_FDCWD, path, &how);
+}
+
 int fs_read_fd(int fd, const char *what, struct buf *ret, struct fault *why)
 {
     uint64_t offset = 0;

@@ -35,6 +35,18 @@ int fs_open_beneath(int dir, const char *name, int flags, mode_t mode) MUST_USE;
 int fs_open_in_root(int dir, const char *name, int flags) MUST_USE;
 
 /**
+ * fs_open_plain() - open a path of the node that no descriptor of ours may be reached through
+ * @path:  absolute; symlinks are followed, but not those of /proc that stand for open files
+ * @flags: open(2) flags; O_CLOEXEC is added; O_NOFOLLOW is about the last component, as ever
+ *
+ * For paths whose folders somebody else may write to: a link to /proc/self/fd/N would lead to what
+ * this process holds open for others.
+ *
+ * Return: descriptor or negative errno. Thread: any.
+ */
+int fs_open_plain(const char *path, int flags) MUST_USE;
+
+/**
  * fs_read_small() - a whole file that is expected to be small
  * @dir:  folder, or AT_FDCWD for a path that we chose
  * @name: the file

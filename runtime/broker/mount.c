@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/fs.h"
 
 /* A folder that exists on every system; hidden only inside a namespace of our own. */
 #define STAGE "/proc"
@@ -18,8 +19,13 @@ enum { RECURSIVE = 0x8000 /* AT_RECURSIVE of linux/fcntl.h, which clashes with f
 
 int mount_clone(const char *path)
 {
-    int mount = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | RECURSIVE);
+    AUTO(fd_close) int source = fs_open_plain(path, O_PATH);
+    int mount;
 
+    if (source < 0) {
+        return source;
+    }
+    mount = open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | RECURSIVE);
     return mount < 0 ? -errno : mount;
 }
 

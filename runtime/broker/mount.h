@@ -14,7 +14,7 @@
 
 /**
  * mount_clone() - a detached copy of what lies at a path, with all mounts below it
- * @path: absolute; its last component may be a symlink
+ * @path: absolute; symlinks are followed, except those of /proc to what this process has open
  *
  * Return: descriptor (O_PATH) or negative errno.
  */

@@ -160,15 +160,17 @@ static void decide_annotated(const struct annotations *annotations, struct grant
     grant->limits.body_bytes = annotations->body_bytes;
 }
 
-static void decide_handles(const struct spec_process *process, struct grant *grant)
+static void decide_files(const struct spec_process *process, struct grant *grant)
 {
-    /* Of one instance: all tasks of a worker share its descriptors. */
-    enum { HANDLES_MAX = 4096 };
+    /* All tasks of a worker share its descriptors. An open file may need a second handle, for its
+     * stream; some others need none: clocks, headers. */
+    enum { FILES_MAX = 2048, HANDLES_BESIDES = 256 };
 
     if (process->has_nofile) {
-        int64_t handles = process->nofile > 1 ? process->nofile : 1;
+        int64_t files = process->nofile > 1 ? process->nofile : 1;
 
-        grant->limits.handle_max = (uint64_t)(handles < HANDLES_MAX ? handles : HANDLES_MAX);
+        grant->limits.file_max = (uint64_t)(files < FILES_MAX ? files : FILES_MAX);
+        grant->limits.handle_max = 2 * grant->limits.file_max + HANDLES_BESIDES;
     }
 }
 
@@ -181,7 +183,7 @@ static int decide_container(const struct spec *spec, const struct decide_input *
     TRY(decide_port(annotations, grant, why));
     TRY(decide_folders(spec, input, grant, why));
     TRY(decide_limits(&spec->resources, &grant->limits, why));
-    decide_handles(&spec->process, grant);
+    decide_files(&spec->process, grant);
     note_less(spec, grant);
     return 0;
 }

@@ -18,6 +18,7 @@ static const size_t limit_offsets[] = {
     offsetof(struct grant_limits, memory_bytes),   offsetof(struct grant_limits, cpu_weight),
     offsetof(struct grant_limits, cpu_quota_ns),   offsetof(struct grant_limits, cpu_period_ns),
     offsetof(struct grant_limits, instance_max),   offsetof(struct grant_limits, handle_max),
+    offsetof(struct grant_limits, file_max),
     offsetof(struct grant_limits, request_max),    offsetof(struct grant_limits, request_ns),
     offsetof(struct grant_limits, queue_max),      offsetof(struct grant_limits, queue_ns),
     offsetof(struct grant_limits, connection_max), offsetof(struct grant_limits, body_bytes),

@@ -45,6 +45,7 @@ struct grant_limits {
     uint64_t cpu_period_ns;
     uint64_t instance_max;
     uint64_t handle_max;
+    uint64_t file_max;
     uint64_t request_max;
     uint64_t request_ns;
     uint64_t queue_max;

@@ -14,6 +14,7 @@ void task_limits(const struct grant_limits *limits, struct engine_limits *ret)
         .memory_bytes = limits->memory_bytes,
         .instance_max = limits->instance_max,
         .handle_max = limits->handle_max,
+        .file_max = limits->file_max,
         .cpu_weight = limits->cpu_weight,
         .cpu_quota_ns = limits->cpu_quota_ns,
         .cpu_period_ns = limits->cpu_period_ns,

@@ -7,6 +7,7 @@
 #include "shim/pod/rootfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -20,11 +21,23 @@
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/fs.h"
 #include "base/text.h"
 #include "runtime/broker/idmap.h"
 #include "runtime/broker/overlay.h"
 
-enum { DATA_MAX = 4095, LONG_DATA_MAX = 256 * 1024, UNMOUNTS_MAX = 2 * ROOTFS_MOUNTS_MAX };
+enum {
+    DATA_MAX = 4095,
+    LONG_DATA_MAX = 256 * 1024,
+    UNMOUNTS_MAX = 2 * ROOTFS_MOUNTS_MAX,
+    TARGET_NAME_MAX = sizeof("/proc/self/fd/2147483647"),
+};
+
+/* Where one of the mounts goes. */
+struct target {
+    const char *bundle;
+    const struct rootfs_mount *row;
+};
 
 static const struct flag {
     const char *name;
@@ -226,50 +239,91 @@ static bool climbs(const char *path)
 {
     size_t length = strlen(path);
 
-    return strstr(path, "/../") || (length >= 3 && strcmp(path + length - 3, "/..") == 0);
+    return strcmp(path, "..") == 0 || strncmp(path, "../", 3) == 0 || strstr(path, "/../") ||
+           (length >= 3 && strcmp(path + length - 3, "/..") == 0);
+}
+
+/*
+ * Opens what lies at the target now, and says the name of the descriptor. A link that an image
+ * brought leads to a place inside of its root, never to one of the node.
+ * Return: descriptor or negative errno.
+ */
+static int target_open(const struct target *at, char ret[TARGET_NAME_MAX])
+{
+    char path[PATH_MAX];
+    AUTO(fd_close) int root = -1;
+    int target;
+
+    if (snprintf(path, sizeof(path), "%s/rootfs", at->bundle) >= (int)sizeof(path)) {
+        return -ENAMETOOLONG;
+    }
+    root = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (root < 0) {
+        return -errno;
+    }
+    target = fs_open_in_root(root, at->row->target[0] != '\0' ? at->row->target : ".", O_PATH);
+    (void)snprintf(ret, TARGET_NAME_MAX, "/proc/self/fd/%d", target);
+    return target;
+}
+
+/* What lies there now is another mount than before. Return: 0 or negative errno. */
+static int mount_change(const struct target *at, unsigned long how)
+{
+    char name[TARGET_NAME_MAX];
+    AUTO(fd_close) int target = target_open(at, name);
+
+    if (target < 0) {
+        return target;
+    }
+    return mount(NULL, name, NULL, how, NULL) < 0 ? -errno : 0;
 }
 
 /* Return: 0 or negative errno. */
-static int mount_one(const struct rootfs_mount *row, const char *target,
-                     const struct rootfs_flags *how)
+static int mount_plain(const struct rootfs_mount *row, const char *name,
+                       const struct rootfs_flags *how)
 {
     /* A bind takes no other flag at once (mount(2)): restrictions need a second call. */
-    unsigned long restrictions = how->set & ~(unsigned long)(MS_BIND | MS_REC);
     bool bind = (how->set & MS_BIND) != 0;
     unsigned long first = bind ? how->set & (unsigned long)(MS_BIND | MS_REC) : how->set;
-    int done = 0;
 
     if (!bind && strlen(how->data) > DATA_MAX) {
-        done = mount_shortened(row, target, how);
-    } else {
-        done = mount(row->source, target, bind ? NULL : row->type, first, how->data) < 0 ? -errno
-                                                                                         : 0;
+        return mount_shortened(row, name, how);
     }
-    TRY(done);
-    if (bind && restrictions != 0 &&
-        mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | restrictions, NULL) < 0) {
-        return -errno;
+    return mount(row->source, name, bind ? NULL : row->type, first, how->data) < 0 ? -errno : 0;
+}
+
+/* Return: 0 or negative errno. */
+static int mount_one(const struct target *at, const struct rootfs_owner *owner,
+                     const struct rootfs_flags *how)
+{
+    unsigned long restrictions = how->set & ~(unsigned long)(MS_BIND | MS_REC);
+    char name[TARGET_NAME_MAX];
+    AUTO(fd_close) int target = target_open(at, name);
+
+    if (target < 0) {
+        return target;
     }
-    if (how->propagation != 0 && mount(NULL, target, NULL, how->propagation, NULL) < 0) {
-        return -errno;
+    if (strcmp(at->row->type, "overlay") == 0 &&
+        mount_mapped(at->bundle, name, owner, how) == 0) {
+        return 0;
     }
-    return 0;
+    TRY(mount_plain(at->row, name, how));
+    if ((how->set & MS_BIND) != 0 && restrictions != 0) {
+        TRY(mount_change(at, MS_BIND | MS_REMOUNT | restrictions));
+    }
+    return how->propagation != 0 ? mount_change(at, how->propagation) : 0;
 }
 
 int rootfs_mount_all(const char *bundle, const struct rootfs_mounts *mounts,
                      const struct rootfs_owner *owner, struct fault *why)
 {
-    char target[PATH_MAX];
-
     for (size_t i = 0; i < mounts->count; i++) {
         const struct rootfs_mount *row = &mounts->at[i];
+        const struct target at = {.bundle = bundle, .row = row};
         struct rootfs_flags how;
         int done;
 
-        if (snprintf(target, sizeof(target), "%s/rootfs%s%s", bundle,
-                     row->target[0] != '\0' && row->target[0] != '/' ? "/" : "",
-                     row->target) >= (int)sizeof(target) ||
-            climbs(target)) {
+        if (climbs(row->target)) {
             rootfs_unmount(bundle);
             return fault(why, FAULT_INVALID, "rootfs mount %zu has no usable target", i);
         }
@@ -277,11 +331,7 @@ int rootfs_mount_all(const char *bundle, const struct rootfs_mounts *mounts,
             rootfs_unmount(bundle);
             return fault_while(why, "read rootfs mount %zu", i);
         }
-        done = strcmp(row->type, "overlay") == 0 ? mount_mapped(bundle, target, owner, &how)
-                                                 : -EINVAL;
-        if (done < 0) {
-            done = mount_one(row, target, &how);
-        }
+        done = mount_one(&at, owner, &how);
         free(how.data);
         if (done < 0) {
             rootfs_unmount(bundle);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a component gets from its spec, and what it does not."""
+import ctypes
 import os
 import pathlib
 import socket
@@ -10,6 +11,13 @@ import time
 import pytest
 from containerd import spec
 from ttrpc import Refused
+
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+
+# A link that leads out, and a name that was one thing at the first look and another at the second.
+REFUSALS = {"Operation not permitted", "Resource temporarily unavailable", "Not a directory",
+            "Invalid argument"}
 
 
 def output(node, args, **options):
@@ -98,6 +106,43 @@ def test_symlinks_and_dots_do_not_leave_a_mount(node, tmp_path):
     for path in ("/data/up", "/data/absolute", "/data/../outside", "/data/../../../../etc/passwd"):
         status, out, _ = output(node, ["cat", path], mounts=[bind(inside, "/data", "rw")])
         assert status == 1 and out == "", path
+
+
+@pytest.fixture
+def swapped(tmp_path):
+    """A folder in which `swap` is all the time either a folder or a link to the node's /etc."""
+    inside = tmp_path / "inside"
+    (inside / "swap").mkdir(parents=True)
+    (inside / "swap/passwd").write_text("inside")
+    (inside / "other").symlink_to("/etc")
+    names = [os.fsencode(inside / name) for name in ("swap", "other")]
+    libc = ctypes.CDLL(None, use_errno=True)
+    stop = threading.Event()
+
+    def swap():
+        while not stop.is_set():
+            assert libc.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    yield inside
+    stop.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("wasm", ["hello", "hello-component"])
+def test_a_folder_that_becomes_a_link_while_it_is_opened_leads_nowhere(node, swapped, wasm):
+    task = node.task(wasm, args=("hello", "probe", "/data/swap/passwd", "10000"),
+                     mounts=[bind(swapped, "/data", "ro")])
+    task.run()
+    assert task.wait() == 0
+    rows = [line.split(" ", 1) for line in task.output().decode().splitlines()]
+    task.finish()
+    seen = {what: int(times) for times, what in rows}
+    assert sum(seen.values()) == 10000
+    # Both were there, or it was no race; and of the node there was never a byte.
+    assert seen.pop("inside", 0) > 0 and seen
+    assert set(seen) <= REFUSALS, seen
 
 
 def test_a_configmap_swap_is_seen_by_a_running_component(node, tmp_path):

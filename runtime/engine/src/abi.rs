@@ -58,6 +58,7 @@ pub struct Limits {
     pub memory_bytes: u64,
     pub instance_max: u64,
     pub handle_max: u64,
+    pub file_max: u64,
     pub cpu_weight: u64,
     pub cpu_quota_ns: u64,
     pub cpu_period_ns: u64,

@@ -7,6 +7,7 @@
 use crate::abi;
 #[cfg(feature = "test-hooks")]
 use crate::entry::scan_is_declined;
+use crate::files;
 use crate::guest::Guest;
 use crate::linker;
 use crate::network::slot::Switchboard;
@@ -19,6 +20,7 @@ use crate::why::{Kind, Result, Why, hook_panics};
 use skep_engine_config::{Pool, pooled};
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
+use std::os::fd::RawFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -69,6 +71,8 @@ pub struct Engine {
     pub runtime: Handle,
     pub log: Log,
     pub instances: u32,
+    /// Descriptors from this number on are the last ones.
+    pub scarce_files: RawFd,
     pub switchboard: Switchboard,
     tasks: Mutex<Tasks>,
     none_left: Condvar,
@@ -119,6 +123,7 @@ impl Owned {
             runtime: runtime.handle().clone(),
             log,
             instances: size.instances,
+            scarce_files: files::scarce(),
             // SAFETY: `engine.h` has it outlive the engine.
             switchboard: unsafe { Switchboard::new(options.switchboard) },
             tasks: Mutex::new(Tasks::default()),

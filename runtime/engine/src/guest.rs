@@ -6,6 +6,7 @@
 
 use crate::ceilings::{CALL_BYTES, FIELD_BYTES, RANDOM_BYTES};
 use crate::fault::{Ending, How};
+use crate::files::Files;
 use crate::grant::Grant;
 use crate::memory::Meter;
 use crate::network;
@@ -25,6 +26,8 @@ pub struct Guest {
     http: WasiHttpCtx,
     hooks: network::Hooks,
     pub meter: Meter,
+    /// All that the task has open.
+    pub files: Arc<Files>,
     pub grant: Arc<Grant>,
 }
 
@@ -60,6 +63,7 @@ pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
         http,
         hooks: network::Hooks(grant.network.clone()),
         meter: Meter::new(&task.budget),
+        files: task.files.clone(),
         grant: grant.clone(),
     };
     if let Some(refusal) = guest.meter.refusal() {

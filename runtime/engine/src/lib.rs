@@ -19,6 +19,7 @@ mod engine;
 mod entry;
 mod exchange;
 mod fault;
+mod files;
 mod grant;
 mod guest;
 mod limits;

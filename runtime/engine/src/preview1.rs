@@ -10,6 +10,7 @@
 
 use crate::ceilings::{CALL_BYTES, RANDOM_BYTES};
 use crate::fault::Ending;
+use crate::files::calls::open1;
 use crate::grant::Grant;
 use crate::guest::Guest;
 use wasmtime::component::Resource;
@@ -77,6 +78,14 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     in_portions!(linker, fd_pwrite, at: i64, done: i32)?;
     linker.func_wrap_async(P1, "random_get", |caller, (at, length): (i32, i32)| {
         Box::new(random_get(caller, at as u32, length as u32))
+    })?;
+    linker.func_wrap_async(P1, "path_open", |mut caller: Caller<'_, Guest>, at| {
+        Box::new(async move {
+            let memory = memory_of(&mut caller)?;
+            let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+            guest.wasi.set_hostcall_fuel(CALL_BYTES);
+            open1(guest, bytes, at).await
+        })
     })?;
     linker.allow_shadowing(false);
     Ok(linker)

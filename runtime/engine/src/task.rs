@@ -11,6 +11,7 @@ use crate::component::{Component, Program};
 use crate::counters::Counters;
 use crate::engine::Level;
 use crate::fault::{Ending, How};
+use crate::files::Files;
 use crate::grant::{Checked, Grant};
 use crate::limits::Limits;
 use crate::memory::Budget;
@@ -43,6 +44,7 @@ pub struct Task {
     pub lane: Arc<Lane>,
     pub counters: Arc<Counters>,
     pub budget: Arc<Budget>,
+    pub files: Arc<Files>,
     /// Requests in flight, for a server.
     pub requests: Arc<Gate>,
     /// Open connections, for a server.
@@ -94,7 +96,9 @@ impl Task {
         let limits = checked.limits;
         let lane = Lane::new(&component.engine.queue);
         lane.limit(limits.cpu_weight, limits.cpu_quota);
+        let files = Files::new(limits.file_max, component.engine.scarce_files);
         Task {
+            files,
             name: checked.name.clone(),
             component,
             lane,
@@ -117,6 +121,7 @@ impl Task {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
         self.lane.limit(limits.cpu_weight, limits.cpu_quota);
         self.budget.set_limit(limits.memory_bytes);
+        self.files.set_max(limits.file_max);
         self.requests.resize(limits.request_max, limits.queue_max);
         self.connections.resize(limits.connection_max, usize::MAX);
     }

@@ -130,6 +130,26 @@ static void a_swap_of_a_config_map_is_seen(void **state)
     assert_int_equal(as_worker(dir_of(folders, 0), READ, "key", "two"), 0);
 }
 
+static void a_source_leads_to_nothing_that_is_open_here(void **state)
+{
+    AUTO(fd_close) int secret = -1;
+    struct folders *folders = NULL;
+    char target[64];
+
+    (void)state;
+    assert_int_equal(mkdir(AREA "/secret", 0700), 0);
+    secret = open(AREA "/secret", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    (void)snprintf(target, sizeof(target), "/proc/self/fd/%d", secret);
+    assert_int_equal(rmdir(AREA "/src"), 0);
+    assert_int_equal(symlink(target, AREA "/src"), 0);
+    assert_true(open_one(true, 0, &folders) < 0);
+    assert_non_null(strstr(why.text, AREA "/src"));
+    assert_int_equal(unlink(AREA "/src"), 0);
+    assert_int_equal(symlink("secret", AREA "/src"), 0);
+    assert_int_equal(open_one(true, 0, &folders), 0);
+    folders = folders_close(folders);
+}
+
 static void a_source_that_is_missing_is_named(void **state)
 {
     struct folders *folders = NULL;
@@ -238,6 +258,7 @@ int main(void)
         CASE(what_the_worker_writes_belongs_to_the_owner_of_the_folder),
         CASE(a_task_of_another_user_has_the_rights_of_that_user),
         CASE(a_swap_of_a_config_map_is_seen),
+        CASE(a_source_leads_to_nothing_that_is_open_here),
         CASE(a_source_that_is_missing_is_named),
         CASE(what_is_neither_folder_nor_file_is_refused),
         CASE(a_file_system_without_maps_keeps_its_owners),

@@ -139,7 +139,8 @@ static void limits_are_translated(void **state)
     assert_int_equal(grant->limits.cpu_quota_ns, 50000000);
     assert_int_equal(grant->limits.cpu_period_ns, 200000000);
     assert_int_equal(grant->limits.instance_max, 12);
-    assert_int_equal(grant->limits.handle_max, 7);
+    assert_int_equal(grant->limits.file_max, 7);
+    assert_int_equal(grant->limits.handle_max, 270);
 }
 
 static void no_limit_is_the_default(void **state)

@@ -5,6 +5,8 @@
 use std::mem::forget;
 use wasip3::cli::{environment, stdin, stdout};
 use wasip3::clocks::monotonic_clock;
+use wasip3::filesystem::preopens;
+use wasip3::filesystem::types::{Descriptor, DescriptorFlags, OpenFlags, PathFlags};
 use wasip3::http::types::{Fields, Request};
 use wasip3::{http::client, random::random, spawn_local, wit_future, wit_stream};
 
@@ -90,6 +92,45 @@ fn requests() {
     }
 }
 
+/// The first folder that was granted.
+fn folder() -> Descriptor {
+    preopens::get_directories().into_iter().next().expect("a folder").0
+}
+
+/// As many open files as one may have.
+async fn files() {
+    let dir = folder();
+    let mut held = 0;
+    let (path, open, get) = (PathFlags::empty(), OpenFlags::empty(), DescriptorFlags::READ);
+    let why = loop {
+        match dir.open_at(path, "file".to_string(), open, get).await {
+            Ok(file) => forget(file),
+            Err(why) => break why,
+        }
+        held += 1;
+    };
+    say(&format!("{held} files: {why:?}")).await;
+}
+
+/// A folder's names asked for many times, and never read; then holds on to that.
+async fn listings() {
+    let dir = folder();
+    for _ in 0..200 {
+        forget(dir.read_directory());
+    }
+    say("holds").await;
+    monotonic_clock::wait_until(u64::MAX).await;
+}
+
+/// A folder's names, one a line.
+async fn names() {
+    let (mut names, end) = folder().read_directory();
+    while let Some(entry) = names.next().await {
+        say(&format!("{:?} {}", entry.type_, entry.name)).await;
+    }
+    say(&format!("{:?}", end.await)).await;
+}
+
 impl wasip3::exports::cli::run::Guest for Raider {
     async fn run() -> Result<(), ()> {
         let words = environment::get_arguments();
@@ -103,6 +144,9 @@ impl wasip3::exports::cli::run::Guest for Raider {
             "flood" => flood().await,
             "fields" => fields(),
             "requests" => requests(),
+            "files" => files().await,
+            "listings" => listings().await,
+            "names" => names().await,
             "random" => say(&random::get_random_bytes(u64::MAX).len().to_string()).await,
             "clock" => monotonic_clock::wait_until(u64::MAX).await,
             _ => return Err(()),
