@@ -7,6 +7,7 @@
 //! be opened (the grant's folders), the calls that open them ([`calls`]).
 
 pub mod calls;
+pub mod paths;
 
 use crate::stdio::Output;
 use std::fs::File;

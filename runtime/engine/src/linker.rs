@@ -5,7 +5,7 @@
 //! and not from a copy of it in every store. Does not belong here: what core modules import
 //! (preview1.rs), stores (guest.rs), the names of what is offered (config/src/offers.rs).
 
-use crate::files::calls;
+use crate::files::{calls, paths};
 use crate::grant::Grant;
 use crate::guest::Guest;
 use crate::network::lookup;
@@ -29,6 +29,7 @@ pub fn new(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     p3::bindings::filesystem::preopens::add_to_linker::<Guest, Place>(l, place)?;
     lookup::add_to_linker(l)?;
     calls::add_to_linker(l)?;
+    paths::add_to_linker(l)?;
     linker.allow_shadowing(false);
 
     #[cfg(feature = "test-hooks")]

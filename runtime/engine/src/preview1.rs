@@ -11,6 +11,7 @@
 use crate::ceilings::{CALL_BYTES, RANDOM_BYTES};
 use crate::fault::Ending;
 use crate::files::calls::open1;
+use crate::files::paths::{NAME_TOO_LONG, PATH_BYTES};
 use crate::grant::Grant;
 use crate::guest::Guest;
 use wasmtime::component::Resource;
@@ -64,6 +65,49 @@ macro_rules! in_portions {
     };
 }
 
+/// A call with paths, of which none may be too long: where their lengths are among its arguments.
+macro_rules! with_paths {
+    ($linker:expr, $name:ident, ($($arg:ident: $ty:ty),*), $($length:ident)+) => {
+        $linker.func_wrap_async(
+            P1,
+            stringify!($name),
+            |mut caller: Caller<'_, Guest>, ($($arg),*,): ($($ty),*,)| {
+                Box::new(async move {
+                    if $($length as u32 as usize > PATH_BYTES)||+ {
+                        return Ok(NAME_TOO_LONG);
+                    }
+                    let memory = memory_of(&mut caller)?;
+                    let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+                    guest.wasi.set_hostcall_fuel(CALL_BYTES);
+                    let mut view = GuestMemory::Unshared(bytes);
+                    stock::$name(&mut guest.wasi, &mut view, $($arg),*).await
+                })
+            },
+        )
+    };
+}
+
+fn bound_paths(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    with_paths!(linker, path_create_directory, (dir: i32, path: i32, length: i32), length)?;
+    with_paths!(linker, path_filestat_get,
+        (dir: i32, links: i32, path: i32, length: i32, stat: i32), length)?;
+    with_paths!(linker, path_filestat_set_times,
+        (dir: i32, links: i32, path: i32, length: i32, read: i64, written: i64, which: i32),
+        length)?;
+    with_paths!(linker, path_link,
+        (dir: i32, links: i32, old: i32, length: i32, to: i32, new: i32, more: i32),
+        length more)?;
+    with_paths!(linker, path_readlink,
+        (dir: i32, path: i32, length: i32, bytes: i32, room: i32, done: i32), length)?;
+    with_paths!(linker, path_remove_directory, (dir: i32, path: i32, length: i32), length)?;
+    with_paths!(linker, path_rename,
+        (dir: i32, old: i32, length: i32, to: i32, new: i32, more: i32), length more)?;
+    with_paths!(linker, path_symlink,
+        (old: i32, length: i32, dir: i32, new: i32, more: i32), length more)?;
+    with_paths!(linker, path_unlink_file, (dir: i32, path: i32, length: i32), length)?;
+    Ok(())
+}
+
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     p1::add_to_linker_async(&mut linker, |guest: &mut Guest| &mut guest.wasi)?;
@@ -87,6 +131,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
             open1(guest, bytes, at).await
         })
     })?;
+    bound_paths(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }

@@ -7,6 +7,7 @@
 //! Does not belong here: counting (files.rs).
 
 use crate::files::Room;
+use crate::files::paths::{NAME_TOO_LONG, PATH_BYTES, is_long};
 use crate::guest::Guest;
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -21,8 +22,8 @@ use wasmtime_wasi::p3::bindings::filesystem::types as v3;
 use wasmtime_wasi::p3::bindings::filesystem::types::HostDescriptorWithStore;
 use wiggle::GuestMemory;
 
-const TYPES2: &str = "wasi:filesystem/types@0.2.12";
-const TYPES3: &str = "wasi:filesystem/types@0.3.0";
+pub const TYPES2: &str = "wasi:filesystem/types@0.2.12";
+pub const TYPES3: &str = "wasi:filesystem/types@0.3.0";
 const OPEN: &str = "[method]descriptor.open-at";
 const LIST: &str = "[method]descriptor.read-directory";
 
@@ -80,6 +81,9 @@ async fn open2(mut store: StoreContextMut<'_, Guest>, at: At2) -> wasmtime::Resu
     let guest = store.data_mut();
     let Some(room) = guest.room() else { return Ok(Err(v2::ErrorCode::InsufficientMemory)) };
     let (dir, path_flags, path, how, flags) = at;
+    if is_long(&path) {
+        return Ok(Err(v2::ErrorCode::NameTooLong));
+    }
     let opened =
         HostDescriptor::open_at(&mut guest.filesystem(), dir, path_flags, path, how, flags).await;
     match opened {
@@ -93,6 +97,9 @@ async fn open3(accessor: &Accessor<Guest>, at: At3) -> wasmtime::Result<Opened3>
     let full = Ok(Err(v3::ErrorCode::InsufficientMemory));
     let Some(room) = accessor.with(|mut access| access.get().room()) else { return full };
     let (dir, path_flags, path, how, flags) = at;
+    if is_long(&path) {
+        return Ok(Err(v3::ErrorCode::NameTooLong));
+    }
     let files = accessor.with_getter::<WasiFilesystem>(<Guest as WasiFilesystemView>::filesystem);
     let opened = WasiFilesystem::open_at(&files, dir, path_flags, path, how, flags).await;
     match opened {
@@ -175,6 +182,9 @@ pub async fn open1(guest: &mut Guest, memory: &mut [u8], at: At1) -> wasmtime::R
     let rep = next.rep();
     table.delete(next)?;
     let (dir, links, path, length, how, rights, inherited, flags, number) = at;
+    if length as u32 as usize > PATH_BYTES {
+        return Ok(NAME_TOO_LONG);
+    }
     let mut view = GuestMemory::Unshared(&mut *memory);
     let errno = stock::path_open(
         &mut guest.wasi,

@@ -111,9 +111,7 @@ fn is_elsewhere(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => {
             !(ip.is_loopback() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast())
         }
-        IpAddr::V6(ip) => {
-            !(ip.is_loopback() || ip.is_unicast_link_local() || ip.is_multicast())
-        }
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unicast_link_local() || ip.is_multicast()),
     }
 }
 

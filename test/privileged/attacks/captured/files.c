@@ -157,7 +157,7 @@ static const struct attack rows[] = {
     {"file-folder", "make a folder there", WALL_5, make_folder, EROFS},
     {"file-symlink", "make a link there", WALL_5, make_link, EROFS},
     {"file-times", "change times there", WALL_5, set_times, EROFS},
-    {"file-mode", "change a mode there", WALL_5, change_mode, EROFS},
+    {"file-mode", "change a mode there", WALL_3, change_mode, EPERM},
     {"file-mapping", "write a file there through memory", WALL_5, write_by_mapping, EACCES},
     {"file-read-only", "make the mount writable", WALL_5, clear_read_only, KILLED},
     {"file-owner", "give a file to root", WALL_3, own_file, EPERM},
