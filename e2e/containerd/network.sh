@@ -97,6 +97,47 @@ allow_list() {
     holds "$OUTPUT" 99999
 }
 
+# An HTTPS server at 10.0.0.1:7443 of network a, whose certificate is its own authority.
+https_server() {
+    mkdir -p "$E2E_DIR/certs" "$E2E_DIR/tls"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=vault \
+        -addext subjectAltName=DNS:vault -addext basicConstraints=critical,CA:FALSE \
+        -keyout "$E2E_DIR/tls/key" -out "$E2E_DIR/certs/ca-certificates.crt" 2>"$E2E_DIR/openssl.log"
+    ip netns exec "$E2E_NS-a" python3 - "$E2E_DIR" >"$E2E_DIR/https.log" 2>&1 <<'PY' &
+import http.server, ssl, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+server = http.server.ThreadingHTTPServer(("10.0.0.1", 7443), Answer)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(f"{sys.argv[1]}/certs/ca-certificates.crt", f"{sys.argv[1]}/tls/key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print("ready", flush=True)
+server.serve_forever()
+PY
+    SERVERS+=($!)
+    wait_for 20 grep -q ready "$E2E_DIR/https.log"
+}
+
+fetch() { # ID FLAG...: the guest asks https://vault:7443/
+    local id=$1
+    printf '10.0.0.1 vault\n' >"$E2E_DIR/vault-hosts"
+    ends_with 0 run_component --with-ns "network:/run/netns/$E2E_NS-a" \
+        --mount "type=bind,src=$E2E_DIR/vault-hosts,dst=/etc/hosts,options=rbind:ro" "${@:2}" -- \
+        "$(publish raider)" "$id" fetch https://vault:7443/
+}
+
+trust_store() {
+    fetch no-trust
+    holds "$OUTPUT" TlsCertificateError
+    fetch folder-trust --mount "type=bind,src=$E2E_DIR/certs,dst=/etc/ssl/certs,options=rbind:ro"
+    holds "$OUTPUT" "Ok(204)"
+    fetch chosen-trust --mount "type=bind,src=$E2E_DIR/certs,dst=/my/certs,options=rbind:ro" \
+        --env SSL_CERT_FILE=/my/certs/ca-certificates.crt
+    holds "$OUTPUT" "Ok(204)"
+}
+
 scenario_begin
 server_in "$E2E_NS-a"
 server_in "$E2E_NS-b"
@@ -106,5 +147,7 @@ check "a network of its own reaches nobody" nobody_elsewhere
 check "names come from the mounted hosts file" names_of_the_mount
 check "skep.dev/network: none" none_at_all
 check "skep.dev/network: an allow list" allow_list
+https_server
+check "an outgoing request by TLS believes the container's own trust store" trust_store
 end_servers
 scenario_end

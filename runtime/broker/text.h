@@ -9,7 +9,7 @@
 #include "base/attr.h"
 
 struct fault;
-struct grant;
+struct folders;
 
 /**
  * broker_text_read() - a file as a text
@@ -20,3 +20,15 @@ struct grant;
  * Blocks. Return: 0 or negative. Thread: any.
  */
 int broker_text_read(const char *path, own char **ret, struct fault *why) MUST_USE;
+
+/**
+ * broker_text_find() - the same for a file of the task itself, as the task sees it
+ * @folders: the task's, open; links lead nowhere outside of the folder that the path begins in
+ * @path:    absolute, inside the component
+ * @ret:     as above; NULL, too, if the task has no such file
+ * @why:     as above
+ *
+ * Blocks. Return: 0 or negative. Thread: any.
+ */
+int broker_text_find(const struct folders *folders, const char *path, own char **ret,
+                     struct fault *why) MUST_USE;

@@ -125,15 +125,37 @@ static int decide_reach(const char *said, struct grant *grant, struct fault *why
     return reach_parse(said, &grant->network_allow, why);
 }
 
-/* The pod's own resolver files, and whom it trusts: its mount, else the host's bundle. */
+/* Where OpenSSL and what is like it look; SSL_CERT_FILE is their variable for another place. */
+#define TRUST_PLACE "/etc/ssl/certs/ca-certificates.crt"
+
+static const char *trust_place(const struct spec_process *process)
+{
+    static const char name[] = "SSL_CERT_FILE=";
+    const char *place = TRUST_PLACE;
+
+    for (size_t i = 0; i < process->env.count; i++) {
+        const char *value = process->env.at[i];
+
+        if (strncmp(value, name, strlen(name)) == 0 && value[strlen(name)] == '/') {
+            place = value + strlen(name);
+        }
+    }
+    return place;
+}
+
+/* The pod's own resolver files, and whom it trusts: what its image or a mount has at the place for
+ * that, else the host's bundle. */
 static void decide_texts(const struct spec *spec, struct grant *grant)
 {
     static const char *const places[GRANT_TEXTS] = {
         [GRANT_TEXT_RESOLV_CONF] = "/etc/resolv.conf",
         [GRANT_TEXT_HOSTS] = "/etc/hosts",
-        [GRANT_TEXT_TRUST] = "/etc/ssl/certs/ca-certificates.crt",
+        [GRANT_TEXT_TRUST] = TRUST_PLACE,
     };
 
+    if (grant->network != GRANT_NETWORK_NONE) {
+        grant->trust = COPY_TEXT(trust_place(&spec->process));
+    }
     for (size_t i = 0; grant->network != GRANT_NETWORK_NONE && i < GRANT_TEXTS; i++) {
         const char *from = grant->network == GRANT_NETWORK_NODE || i == GRANT_TEXT_TRUST
                                ? places[i]
@@ -232,6 +254,7 @@ static void copy_places(const struct grant *from, struct grant *grant)
     for (size_t i = 0; i < GRANT_TEXTS; i++) {
         grant->network_files[i] = from->network_files[i] ? COPY_TEXT(from->network_files[i]) : NULL;
     }
+    grant->trust = from->trust ? COPY_TEXT(from->trust) : NULL;
     grant->network = from->network;
     grant->port = from->port;
     grant->on_term_wait = from->on_term_wait;

@@ -79,6 +79,7 @@ struct grant *grant_free(own struct grant *grant)
         free(grant->network_files[i]);
     }
     free(grant->network_allow);
+    free(grant->trust);
     free(grant->netns);
     free(grant->termination_log);
     free(grant);

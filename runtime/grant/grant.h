@@ -81,6 +81,7 @@ struct grant {
     own char *network_allow; /* rules, one a line, as engine/grant.h has them; NULL: everything */
     own char *network_texts[GRANT_TEXTS]; /* by enum grant_text; NULL: none */
     own char *network_files[GRANT_TEXTS]; /* where they are on the node; never crosses */
+    own char *trust;  /* certificates as a file of the task itself, before @network_files; or NULL */
     own char *netns;  /* path of a namespace to enter, or NULL: made for the task (POD) */
     uint16_t port;    /* where a server listens: PORT of the environment, else 8080 */
     bool on_term_wait; /* skep.dev/on-term: wait */

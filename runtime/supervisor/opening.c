@@ -55,6 +55,7 @@ static own struct grant *grant_copy(const struct grant *grant)
     copy->network = grant->network;
     copy->port = grant->port;
     copy->user = grant->user;
+    copy->trust = grant->trust ? COPY_TEXT(grant->trust) : NULL;
     copy->netns = grant->netns ? COPY_TEXT(grant->netns) : NULL;
     for (size_t i = 0; i < GRANT_TEXTS; i++) {
         copy->network_files[i] = grant->network_files[i] ? COPY_TEXT(grant->network_files[i])
@@ -130,10 +131,16 @@ static int network_open(struct opening *opening, struct fault *why)
 
 static int texts_read(struct opening *opening, struct fault *why)
 {
+    const char *trust = opening->grant->trust;
+
+    if (trust && opening->opened.folders && (opening->texts & 1U << GRANT_TEXT_TRUST) != 0) {
+        TRY(broker_text_find(opening->opened.folders, trust,
+                             &opening->opened.texts[GRANT_TEXT_TRUST], why));
+    }
     for (size_t i = 0; i < GRANT_TEXTS; i++) {
         const char *path = opening->grant->network_files[i];
 
-        if (path && (opening->texts & 1U << i) != 0) {
+        if (path && !opening->opened.texts[i] && (opening->texts & 1U << i) != 0) {
             TRY(broker_text_read(path, &opening->opened.texts[i], why));
         }
     }

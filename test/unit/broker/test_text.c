@@ -16,7 +16,9 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/fs.h"
+#include "runtime/broker/folder.h"
 #include "runtime/broker/text.h"
+#include "runtime/grant/grant.h"
 
 static char folder[] = "/tmp/skep-text-XXXXXX";
 static struct fault why;
@@ -50,8 +52,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = {"real/hosts", "real/fifo", "real/last", "by-link",
-                                        "by-descriptor"};
+    static const char *const names[] = {"real/hosts", "real/fifo", "real/last", "real/map",
+                                        "real/out",   "real/up",   "by-link",   "by-descriptor"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -116,6 +118,47 @@ static void a_pipe_that_nobody_writes_is_no_text(void **state)
     assert_non_null(strstr(why.text, "is not a file"));
 }
 
+/* As a task sees it with @folder at "/" and its folder "real" at "/certs". */
+static const char *find_it(const char *path)
+{
+    static char said[256];
+    AUTO(memory_free) char *text = NULL;
+    AUTO(folders_close) struct folders *folders = NULL;
+    char real[96];
+    struct grant_folder wanted[] = {
+        {.source = folder, .guest = (char[]){"/"}, .read_only = true},
+        {.source = real, .guest = (char[]){"/certs"}}};
+    const struct grant grant = {.folders = wanted, .folders_count = ARRAY_SIZE(wanted)};
+    const struct folders_plan plan = {.grant = &grant, .plain = true};
+
+    (void)snprintf(real, sizeof(real), "%s", in_folder("real"));
+    assert_int_equal(folders_open(&plan, &folders, &why), 0);
+    if (broker_text_find(folders, path, &text, &why) < 0) {
+        return NULL;
+    }
+    (void)snprintf(said, sizeof(said), "%s", text ? text : "");
+    return said;
+}
+
+static void a_file_of_the_task_is_found_as_the_task_would(void **state)
+{
+    (void)state;
+    assert_string_equal(find_it("/certs/hosts"), "10.0.0.1 one\n");
+    assert_string_equal(find_it("/real/hosts"), "10.0.0.1 one\n");
+    assert_string_equal(find_it("/certs/none"), "");
+    assert_string_equal(find_it("/certs/hosts/below"), "");
+    assert_string_equal(find_it("/elsewhere/hosts"), "");
+    /* A ConfigMap's files are links to beside them; what is out of the folder is not there. */
+    assert_int_equal(symlink("hosts", in_folder("real/map")), 0);
+    assert_string_equal(find_it("/certs/map"), "10.0.0.1 one\n");
+    assert_int_equal(symlink("/etc/passwd", in_folder("real/out")), 0);
+    assert_string_equal(find_it("/certs/out"), "");
+    assert_int_equal(symlink("../../../../../../etc/passwd", in_folder("real/up")), 0);
+    assert_string_equal(find_it("/certs/up"), "");
+    assert_null(find_it("/certs/fifo"));
+    assert_non_null(strstr(why.text, "is not a file"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +166,7 @@ int main(void)
         cmocka_unit_test(a_folder_of_the_node_may_be_a_link_and_the_file_may_not),
         cmocka_unit_test(a_link_leads_to_nothing_that_is_open_here),
         cmocka_unit_test(a_pipe_that_nobody_writes_is_no_text),
+        cmocka_unit_test(a_file_of_the_task_is_found_as_the_task_would),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -113,6 +113,25 @@ static void the_network_is_the_namespace_s(void **state)
     assert_int_equal(none->network, GRANT_NETWORK_NONE);
 }
 
+static void trust_is_where_the_container_says(void **state)
+{
+#define NETWORK ",\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}"
+    AUTO(grant_free) struct grant *usual = granted("{\"process\":{}" NETWORK, &artifact);
+    AUTO(grant_free) struct grant *chosen = granted(
+        "{\"process\":{\"env\":[\"SSL_CERT_FILE=/certs/ca.crt\",\"SSL_CERT_FILES=/x\"]}" NETWORK,
+        &artifact);
+    AUTO(grant_free) struct grant *relative =
+        granted("{\"process\":{\"env\":[\"SSL_CERT_FILE=ca.crt\"]}" NETWORK, &artifact);
+    AUTO(grant_free) struct grant *none = granted("{\"process\":{}}", &artifact);
+
+    (void)state;
+    assert_string_equal(usual->trust, "/etc/ssl/certs/ca-certificates.crt");
+    assert_string_equal(chosen->trust, "/certs/ca.crt");
+    assert_string_equal(relative->trust, "/etc/ssl/certs/ca-certificates.crt");
+    assert_null(none->trust);
+#undef NETWORK
+}
+
 static void an_annotation_takes_the_network_away(void **state)
 {
     AUTO(grant_free) struct grant *grant =
@@ -329,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_server_listens_at_port),
         cmocka_unit_test(a_port_that_is_none_is_refused),
         cmocka_unit_test(the_network_is_the_namespace_s),
+        cmocka_unit_test(trust_is_where_the_container_says),
         cmocka_unit_test(an_annotation_takes_the_network_away),
         cmocka_unit_test(limits_are_translated),
         cmocka_unit_test(no_limit_is_the_default),

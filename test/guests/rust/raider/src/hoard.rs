@@ -9,7 +9,7 @@ use std::mem::forget;
 use wasip2::clocks::monotonic_clock::{subscribe_duration, subscribe_instant};
 use wasip2::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
 use wasip2::http::outgoing_handler::handle;
-use wasip2::http::types::{Fields, OutgoingRequest, OutgoingResponse};
+use wasip2::http::types::{Fields, OutgoingRequest, OutgoingResponse, Scheme};
 use wasip2::io::poll::poll;
 use wasip2::sockets::instance_network::instance_network;
 use wasip2::sockets::ip_name_lookup::resolve_addresses;
@@ -172,6 +172,22 @@ pub fn outgoing() {
         let _ = request.set_path_with_query(Some("/"));
         handle(request, None).map(forget).map_err(|why| format!("{why:?}"))
     });
+}
+
+/// One outgoing request, to the https URL that is the second argument, looked after to its answer.
+pub fn fetch() {
+    let words = wasip2::cli::environment::get_arguments();
+    let url = words.get(2).map_or("", String::as_str).trim_start_matches("https://");
+    let (authority, path) = url.split_at(url.find('/').unwrap_or(url.len()));
+    let request = OutgoingRequest::new(Fields::new());
+    let _ = request.set_scheme(Some(&Scheme::Https));
+    let _ = request.set_authority(Some(authority));
+    let _ = request.set_path_with_query(Some(path));
+    let told = handle(request, None).and_then(|answer| {
+        answer.subscribe().block();
+        answer.get().expect("an answer").expect("taken once").map(|answer| answer.status())
+    });
+    say(&format!("{told:?}"));
 }
 
 pub fn lookups() {

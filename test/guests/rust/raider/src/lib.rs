@@ -35,6 +35,7 @@ const VERBS: &[(&str, fn())] = &[
     ("udp-sockets", hoard::udp_sockets),
     ("connects", hoard::connects),
     ("outgoing", hoard::outgoing),
+    ("fetch", hoard::fetch),
     ("lookups", hoard::lookups),
     ("timers", hoard::timers),
     ("poll-long", hoard::poll_long),
