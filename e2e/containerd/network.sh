@@ -4,27 +4,33 @@
 # The network of a component: sockets and names of its own namespace, and no others.
 . "$(dirname "$0")/../lib/scenario.sh"
 
-# Two namespaces of one address range; in each somebody at 10.0.0.1:7000 who says where it is.
+# Two namespaces of one address range; in each somebody at 10.0.0.1:7000 and [fd00::1]:7000 who says
+# where it is.
 SERVERS=()
 server_in() { # NETNS
     ip netns add "$1"
     ip -n "$1" link set lo up
     ip -n "$1" address add 10.0.0.1/24 dev lo
+    ip -n "$1" address add fd00::1/64 dev lo nodad
     ip netns exec "$1" python3 - "$1" >"$E2E_DIR/$1.log" 2>&1 <<'PY' &
 import socket, sys, threading
 name = sys.argv[1].encode() + b"\n"
-udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-udp.bind(("10.0.0.1", 7000))
-tcp = socket.create_server(("10.0.0.1", 7000))
-def packets():
+def packets(udp):
     while True:
         udp.sendto(name, udp.recvfrom(64)[1])
-threading.Thread(target=packets, daemon=True).start()
+def streams(tcp):
+    while True:
+        peer = tcp.accept()[0]
+        peer.sendall(name if peer.recv(64) == b"ping\n" else b"what?\n")
+        peer.close()
+for family, place in ((socket.AF_INET, "10.0.0.1"), (socket.AF_INET6, "fd00::1")):
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    udp.bind((place, 7000))
+    tcp = socket.create_server((place, 7000), family=family)
+    threading.Thread(target=packets, args=(udp,), daemon=True).start()
+    threading.Thread(target=streams, args=(tcp,), daemon=True).start()
 print("ready", flush=True)
-while True:
-    peer = tcp.accept()[0]
-    peer.sendall(name if peer.recv(64) == b"ping\n" else b"what?\n")
-    peer.close()
+threading.Event().wait()
 PY
     SERVERS+=($!)
     wait_for 20 grep -q ready "$E2E_DIR/$1.log"
@@ -58,6 +64,42 @@ same_addresses() {
         ends_with 0 within "$where" "udp-$where" -- udp 10.0.0.1:7000
         holds "$OUTPUT" "10.0.0.1:7000 $E2E_NS-$where"
     done
+}
+
+same_addresses_by_ipv6() {
+    local where
+    for where in a b; do
+        ends_with 0 within "$where" "tcp6-$where" -- tcp '[fd00::1]:7000'
+        holds "$OUTPUT" "$E2E_NS-$where"
+        ends_with 0 within "$where" "udp6-$where" -- udp '[fd00::1]:7000'
+        holds "$OUTPUT" "$E2E_NS-$where"
+    done
+}
+
+who() { # a|b ID FLAG... -- ADDRESS:PORT: a component of WASI 0.3 asks there
+    local id=$2 where=$1
+    shift 2
+    local flags=()
+    while [ "$1" != -- ]; do
+        flags+=("$1")
+        shift
+    done
+    ends_with 0 run_component --with-ns "network:/run/netns/$E2E_NS-$where" "${flags[@]}" -- \
+        "$(publish raider3)" "$id" who "$2"
+}
+
+sockets_of_03() {
+    local where place
+    for where in a b; do
+        for place in 10.0.0.1:7000 '[fd00::1]:7000'; do
+            who "$where" "three-$where-${#place}" -- "$place"
+            holds "$OUTPUT" "tcp Ok(\"$E2E_NS-$where\")"
+            holds "$OUTPUT" "udp Ok(\"$E2E_NS-$where\")"
+        done
+    done
+    who a three-other --annotation skep.dev/network=10.0.0.1:7001 -- 10.0.0.1:7000
+    holds "$OUTPUT" 'tcp Err(ErrorCode::AccessDenied'
+    holds "$OUTPUT" 'udp Err(ErrorCode::AccessDenied'
 }
 
 refused_by_the_peer() {
@@ -142,6 +184,8 @@ scenario_begin
 server_in "$E2E_NS-a"
 server_in "$E2E_NS-b"
 check "two networks of the same addresses: each component meets its own" same_addresses
+check "the same by IPv6" same_addresses_by_ipv6
+check "the same by the sockets of WASI 0.3, and an allow list" sockets_of_03
 check "a refused connection is the guest's to see" refused_by_the_peer
 check "a network of its own reaches nobody" nobody_elsewhere
 check "names come from the mounted hosts file" names_of_the_mount

@@ -3,11 +3,16 @@
 //! program does: a million streams, futures or calls that wait, and what such calls are given.
 
 use std::mem::forget;
+use std::net::SocketAddr;
 use wasip3::cli::{environment, stdin, stdout};
 use wasip3::clocks::monotonic_clock;
 use wasip3::filesystem::preopens;
 use wasip3::filesystem::types::{Descriptor, DescriptorFlags, OpenFlags, PathFlags};
 use wasip3::http::types::{Fields, Request};
+use wasip3::sockets::types::{
+    ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress, TcpSocket,
+    UdpSocket,
+};
 use wasip3::{http::client, random::random, spawn_local, wit_future, wit_stream};
 
 const MILLION: u32 = 1_000_000;
@@ -131,6 +136,50 @@ async fn names() {
     say(&format!("{:?}", end.await)).await;
 }
 
+fn socket_address(to: SocketAddr) -> (IpAddressFamily, IpSocketAddress) {
+    match to {
+        SocketAddr::V4(to) => {
+            let address = to.ip().octets().into();
+            let address = Ipv4SocketAddress { port: to.port(), address };
+            (IpAddressFamily::Ipv4, IpSocketAddress::Ipv4(address))
+        }
+        SocketAddr::V6(to) => {
+            let address = to.ip().segments().into();
+            let (flow_info, scope_id) = (to.flowinfo(), to.scope_id());
+            let address = Ipv6SocketAddress { port: to.port(), flow_info, address, scope_id };
+            (IpAddressFamily::Ipv6, IpSocketAddress::Ipv6(address))
+        }
+    }
+}
+
+async fn by_tcp(to: SocketAddr) -> Result<String, ErrorCode> {
+    let (family, address) = socket_address(to);
+    let socket = TcpSocket::create(family)?;
+    socket.connect(address).await?;
+    let (mut sink, body) = wit_stream::new();
+    let sent = socket.send(body);
+    let (answer, _end) = socket.receive();
+    let _ = sink.write_all(b"ping\n".to_vec()).await;
+    drop(sink);
+    sent.await?;
+    Ok(String::from_utf8_lossy(&answer.collect().await).trim().to_string())
+}
+
+async fn by_udp(to: SocketAddr) -> Result<String, ErrorCode> {
+    let (family, address) = socket_address(to);
+    let socket = UdpSocket::create(family)?;
+    socket.send(b"ping".to_vec(), Some(address)).await?;
+    let (answer, _from) = socket.receive().await?;
+    Ok(String::from_utf8_lossy(&answer).trim().to_string())
+}
+
+/// Who answers at an address: by TCP, and by UDP.
+async fn who(to: Option<&String>) {
+    let to = to.and_then(|to| to.parse().ok()).expect("ADDRESS:PORT");
+    say(&format!("tcp {:?}", by_tcp(to).await)).await;
+    say(&format!("udp {:?}", by_udp(to).await)).await;
+}
+
 impl wasip3::exports::cli::run::Guest for Raider {
     async fn run() -> Result<(), ()> {
         let words = environment::get_arguments();
@@ -147,6 +196,7 @@ impl wasip3::exports::cli::run::Guest for Raider {
             "files" => files().await,
             "listings" => listings().await,
             "names" => names().await,
+            "who" => who(words.get(2)).await,
             "random" => say(&random::get_random_bytes(u64::MAX).len().to_string()).await,
             "clock" => monotonic_clock::wait_until(u64::MAX).await,
             _ => return Err(()),
