@@ -12,13 +12,38 @@ use anyhow::{Context, Result, bail};
 use call::Calls;
 use std::fmt::Write as _;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::{Resolve, SizeAlign, WorldId, WorldItem};
+use wit_parser::FunctionKind::{AsyncFreestanding, AsyncMethod, AsyncStatic};
+use wit_parser::{Function, Resolve, SizeAlign, Type, TypeDefKind, WorldId, WorldItem};
 
 const FRAME: &str = include_str!("frame.wat");
 
-/// Calls that wait for others, or end the instance by choice.
-fn is_left_out(name: &str) -> bool {
-    name == "poll" || name.starts_with("exit") || name.contains("block")
+/// Calls that wait for others, or end the instance by choice. Those of WASI 0.3 that wait have
+/// streams or futures, or are marked; whoever answers by an interface of 0.2 may not make them.
+fn is_left_out(resolve: &Resolve, function: &Function) -> bool {
+    let name = &function.name;
+    let types = function.params.iter().map(|param| &param.ty).chain(&function.result);
+    let kind = &function.kind;
+    name == "poll"
+        || name.starts_with("exit")
+        || name.contains("block")
+        || matches!(kind, AsyncFreestanding | AsyncMethod(_) | AsyncStatic(_))
+        || types.into_iter().any(|ty| has_channel(resolve, ty))
+}
+
+fn has_channel(resolve: &Resolve, ty: &Type) -> bool {
+    let Type::Id(id) = ty else { return false };
+    let of = |ty: &Type| has_channel(resolve, ty);
+    match &resolve.types[*id].kind {
+        TypeDefKind::Stream(_) | TypeDefKind::Future(_) => true,
+        TypeDefKind::Type(ty) | TypeDefKind::List(ty) | TypeDefKind::Option(ty) => of(ty),
+        TypeDefKind::Tuple(tuple) => tuple.types.iter().any(of),
+        TypeDefKind::Record(record) => record.fields.iter().any(|field| of(&field.ty)),
+        TypeDefKind::Result(result) => result.ok.iter().chain(&result.err).any(of),
+        TypeDefKind::Variant(variant) => {
+            variant.cases.iter().filter_map(|case| case.ty.as_ref()).any(of)
+        }
+        _ => false,
+    }
 }
 
 fn module(resolve: &Resolve, world: WorldId) -> Result<String> {
@@ -29,7 +54,7 @@ fn module(resolve: &Resolve, world: WorldId) -> Result<String> {
         let WorldItem::Interface { id, .. } = item else { continue };
         let from = resolve.name_world_key(key);
         for function in resolve.interfaces[*id].functions.values() {
-            if !is_left_out(&function.name) {
+            if !is_left_out(resolve, function) {
                 calls.add(&from, function);
             }
         }

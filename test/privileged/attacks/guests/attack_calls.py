@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every function of WASI 0.2, called with random arguments of the right types: an instance for each
+"""Every function of WASI 0.2, and of 0.3 all that do not wait, called with random arguments of the right types: an instance for each
 seed, thousands of calls in each, for SECONDS, in the same worker as an honest server."""
 import collections
 import ctypes
@@ -90,7 +90,7 @@ def main():
                 wrong = re.search(".*panicked.*", said).group(0)
             observed = (f"{total} instances, {dict(counts)}; neighbour at most {seen['slowest'] * 1000:.0f} ms, "
                         f"worker +{seen['more'] >> 20} MiB")
-            words = "every function of WASI 0.2 with random arguments" + (", in a network" if networked else "")
+            words = "every function of WASI 0.2 and 0.3 that does not wait, with random arguments" + (", in a network" if networked else "")
             broken += row(name, words, "1 component model", observed, wrong)
             if os.environ.get("SKEP_FUZZ_VERBOSE"):
                 print(said, file=sys.stderr)
