@@ -102,6 +102,18 @@ sockets_of_03() {
     holds "$OUTPUT" 'udp Err(ErrorCode::AccessDenied'
 }
 
+listens() { ip netns exec "$1" grep -q ":$(printf %04X "$2") 00000000:0000 0A" /proc/net/tcp; }
+
+localhost_of_a_pod() {
+    start_component --with-ns "network:/run/netns/$E2E_NS-a" -- "$(publish net)" listener listen 127.0.0.1:7100
+    wait_for 20 listens "$E2E_NS-a" 7100
+    ends_with 1 within b other-localhost -- tcp 127.0.0.1:7100
+    holds "$OUTPUT" ConnectionRefused
+    ends_with 0 within a same-localhost -- tcp 127.0.0.1:7100
+    holds "$OUTPUT" hello
+    [ "$(exit_code_of listener)" = 0 ]
+}
+
 refused_by_the_peer() {
     ends_with 1 within a refused -- tcp 10.0.0.1:7999
     holds "$OUTPUT" ConnectionRefused
@@ -186,6 +198,7 @@ server_in "$E2E_NS-b"
 check "two networks of the same addresses: each component meets its own" same_addresses
 check "the same by IPv6" same_addresses_by_ipv6
 check "the same by the sockets of WASI 0.3, and an allow list" sockets_of_03
+check "containers of one network meet at localhost, others do not" localhost_of_a_pod
 check "a refused connection is the guest's to see" refused_by_the_peer
 check "a network of its own reaches nobody" nobody_elsewhere
 check "names come from the mounted hosts file" names_of_the_mount
