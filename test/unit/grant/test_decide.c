@@ -115,7 +115,8 @@ static void the_network_is_the_namespace_s(void **state)
 
 static void trust_is_where_the_container_says(void **state)
 {
-#define NETWORK ",\"linux\":{\"namespaces\":[{\"type\":\"network\"}]}}"
+#define NETWORK                                                                                    \
+    ",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"ipc\"},{\"type\":\"network\"}]}}"
     AUTO(grant_free) struct grant *usual = granted("{\"process\":{}" NETWORK, &artifact);
     AUTO(grant_free) struct grant *chosen = granted(
         "{\"process\":{\"env\":[\"SSL_CERT_FILE=/certs/ca.crt\",\"SSL_CERT_FILES=/x\"]}" NETWORK,
