@@ -20,12 +20,37 @@
  * are additions, or a maximum.
  */
 struct engine_counters {
-    uint64_t cpu_ns;       /* time that engine threads spent inside its stores */
-    uint64_t memory_bytes; /* held now: linear memories, tables, a constant per instance */
-    uint64_t memory_peak;  /* the largest memory_bytes so far */
-    uint64_t instances;    /* component instances alive now */
-    uint64_t requests;     /* HTTP requests taken in */
-    uint64_t errors;       /* of these, answered by the engine and not by the guest */
-    uint64_t traps;        /* instances that ended by a trap */
-    uint64_t oom;          /* instances that ended after memory was refused */
+#define COUNTER(name, ...) uint64_t name;
+#include "runtime/engine/counters.def"
+#undef COUNTER
 };
+
+/*
+ * Bounds of the buckets: 16 us, then two for each doubling up to 2^26 us, which is 67 s. Bucket 0 is
+ * below the first bound, the last one has all from the last bound on.
+ */
+enum {
+    ENGINE_LATENCY_FIRST_LOG2 = 4,
+    ENGINE_LATENCY_LAST_LOG2 = 26,
+    ENGINE_LATENCY_BUCKETS = 2 + 2 * (ENGINE_LATENCY_LAST_LOG2 - ENGINE_LATENCY_FIRST_LOG2),
+};
+
+/**
+ * struct engine_latency - how long HTTP requests took, from their head to the head of the answer
+ *
+ * Every request that has left engine_counters.in_flight is in one bucket, those whose peer hung up
+ * included. Written and read as engine_counters are; of a task that has answered nothing it is
+ * never touched.
+ */
+struct engine_latency {
+    uint64_t sum_ns;
+    uint64_t buckets[ENGINE_LATENCY_BUCKETS];
+};
+
+/* The bound below bucket @index: 0, 16, 24, 32, 48, 64, ... */
+static inline uint64_t engine_latency_from_us(unsigned index)
+{
+    unsigned log2 = ENGINE_LATENCY_FIRST_LOG2 + (index - 1) / 2;
+
+    return index == 0 ? 0 : (2 + (uint64_t)((index - 1) % 2)) << (log2 - 1);
+}

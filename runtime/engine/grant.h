@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct engine_counters;
+struct engine_latency;
 
 /* Ceilings of a grant; passing one fails engine_task_start() with ENGINE_LIMIT. */
 enum {
@@ -92,6 +93,7 @@ struct engine_network {
  * @error:    stderr, -1: thrown away; the engine adds its own "skep: …" lines
  * @listener: a listening stream socket for a server; -1 for a command
  * @counters: where to count; NULL: nowhere
+ * @latency:  where to count how long requests took; NULL: nowhere
  * @network_id: written to the switchboard by each thread that works for the task; 0: no
  *              sockets at all, guests are refused with access-denied
  * @network:  of no meaning without @network_id
@@ -111,6 +113,7 @@ struct engine_grant {
     const struct engine_folder *folders;
     struct engine_limits limits;
     struct engine_counters *counters;
+    struct engine_latency *latency;
     uint32_t network_id;
     struct engine_network network;
 };

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * STATS_SLOTS_MAX slots, each a cache line. Who has which slot is known to the
+ * Two arrays of STATS_SLOTS_MAX slots: counters, and behind all of them latencies, because most
+ * tasks never touch theirs. Slots are whole cache lines. Who has which slot is known to the
  * supervisor alone, outside of the page, where a worker cannot change it.
+ *
+ * A page of a memfd comes into being when it is read, too, so latencies are left alone wherever
+ * the counters say that there were no requests.
  */
 #include "runtime/stats/page.h"
 
@@ -11,16 +15,31 @@
 #include "base/fault.h"
 #include "runtime/stats/shared.h"
 
-enum { WORD_BITS = 64, WORDS = STATS_SLOTS_MAX / WORD_BITS };
+enum { WORD_BITS = 64, WORDS = STATS_SLOTS_MAX / WORD_BITS, LINE = 64 };
 
-_Static_assert(sizeof(struct engine_counters) == 64, "a slot is a cache line");
+union counters_slot {
+    struct engine_counters counters;
+    uint8_t room[2 * LINE];
+};
+
+union latency_slot {
+    struct engine_latency latency;
+    uint8_t room[6 * LINE];
+};
+
+_Static_assert(sizeof(union counters_slot) == 2 * LINE, "counters fit into their slot");
+_Static_assert(sizeof(union latency_slot) == 6 * LINE, "latencies fit into their slot");
 
 static const char what[] = "stats page";
-static const size_t page_bytes = (size_t)STATS_SLOTS_MAX * sizeof(struct engine_counters);
+
+struct slots {
+    union counters_slot counters[STATS_SLOTS_MAX];
+    union latency_slot latency[STATS_SLOTS_MAX];
+};
 
 struct stats_page {
     struct shared shared;
-    struct engine_counters *slots; /* in it */
+    struct slots *slots; /* in it */
     uint64_t taken[WORDS]; /* a bit for each slot */
     uint32_t taken_count;
 };
@@ -38,8 +57,8 @@ int stats_page_new(own struct stats_page **ret, struct fault *why)
 {
     AUTO(stats_page_free) struct stats_page *page = NEW(struct stats_page);
 
-    TRY(shared_new(what, page_bytes, &page->shared, why));
-    page->slots = (struct engine_counters *)page->shared.at;
+    TRY(shared_new(what, sizeof(struct slots), &page->shared, why));
+    page->slots = (struct slots *)page->shared.at;
     *ret = TAKE(page);
     return 0;
 }
@@ -48,8 +67,8 @@ int stats_page_map(int memory, own struct stats_page **ret, struct fault *why)
 {
     AUTO(stats_page_free) struct stats_page *page = NEW(struct stats_page);
 
-    TRY(shared_map(memory, what, page_bytes, &page->shared, why));
-    page->slots = (struct engine_counters *)page->shared.at;
+    TRY(shared_map(memory, what, sizeof(struct slots), &page->shared, why));
+    page->slots = (struct slots *)page->shared.at;
     *ret = TAKE(page);
     return 0;
 }
@@ -57,6 +76,14 @@ int stats_page_map(int memory, own struct stats_page **ret, struct fault *why)
 int stats_page_memory(const struct stats_page *page)
 {
     return page->shared.memory;
+}
+
+static void slot_clear(struct slots *slots, uint32_t slot)
+{
+    if (slots->counters[slot].counters.requests != 0) {
+        memset(&slots->latency[slot], 0, sizeof(slots->latency[slot]));
+    }
+    memset(&slots->counters[slot], 0, sizeof(slots->counters[slot]));
 }
 
 int stats_page_admit(struct stats_page *page, uint32_t *ret_slot, struct fault *why)
@@ -68,7 +95,7 @@ int stats_page_admit(struct stats_page *page, uint32_t *ret_slot, struct fault *
 
             page->taken[word] |= 1ULL << bit;
             page->taken_count++;
-            memset(&page->slots[slot], 0, sizeof(page->slots[slot]));
+            slot_clear(page->slots, slot);
             *ret_slot = slot;
             return 0;
         }
@@ -92,7 +119,12 @@ uint32_t stats_page_taken(const struct stats_page *page)
 
 struct engine_counters *stats_page_counters(struct stats_page *page, uint32_t slot)
 {
-    return slot < STATS_SLOTS_MAX ? &page->slots[slot] : NULL;
+    return slot < STATS_SLOTS_MAX ? &page->slots->counters[slot].counters : NULL;
+}
+
+struct engine_latency *stats_page_latency(struct stats_page *page, uint32_t slot)
+{
+    return slot < STATS_SLOTS_MAX ? &page->slots->latency[slot].latency : NULL;
 }
 
 static uint64_t load(const uint64_t *at)
@@ -102,15 +134,26 @@ static uint64_t load(const uint64_t *at)
 
 void stats_page_read(const struct stats_page *page, uint32_t slot, struct engine_counters *ret)
 {
-    const struct engine_counters *from = &page->slots[slot];
+    const struct engine_counters *from = &page->slots->counters[slot].counters;
 
     assert(slot < STATS_SLOTS_MAX);
-    ret->cpu_ns = load(&from->cpu_ns);
-    ret->memory_bytes = load(&from->memory_bytes);
-    ret->memory_peak = load(&from->memory_peak);
-    ret->instances = load(&from->instances);
-    ret->requests = load(&from->requests);
-    ret->errors = load(&from->errors);
-    ret->traps = load(&from->traps);
-    ret->oom = load(&from->oom);
+#define COUNTER(name, ...) ret->name = load(&from->name);
+#include "runtime/engine/counters.def"
+#undef COUNTER
+}
+
+bool stats_page_read_latency(const struct stats_page *page, uint32_t slot,
+                             struct engine_latency *ret)
+{
+    const struct engine_latency *from = &page->slots->latency[slot].latency;
+
+    assert(slot < STATS_SLOTS_MAX);
+    if (load(&page->slots->counters[slot].counters.requests) == 0) {
+        return false;
+    }
+    ret->sum_ns = load(&from->sum_ns);
+    for (size_t i = 0; i < ENGINE_LATENCY_BUCKETS; i++) {
+        ret->buckets[i] = load(&from->buckets[i]);
+    }
+    return true;
 }

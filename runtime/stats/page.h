@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -59,6 +60,7 @@ uint32_t stats_page_taken(const struct stats_page *page);
 
 /* The worker's: where to count. NULL when @slot is not below STATS_SLOTS_MAX. Thread: any. */
 struct engine_counters *stats_page_counters(struct stats_page *page, uint32_t slot);
+struct engine_latency *stats_page_latency(struct stats_page *page, uint32_t slot);
 
 /**
  * stats_page_read() - a copy of the counters of a slot, each read by itself
@@ -69,3 +71,14 @@ struct engine_counters *stats_page_counters(struct stats_page *page, uint32_t sl
  * Thread: any.
  */
 void stats_page_read(const struct stats_page *page, uint32_t slot, struct engine_counters *ret);
+
+/**
+ * stats_page_read_latency() - the same of how long requests took
+ * @page: either side's
+ * @slot: below STATS_SLOTS_MAX
+ * @ret:  the copy
+ *
+ * Thread: any. Return: whether there were requests; @ret is untouched if not.
+ */
+bool stats_page_read_latency(const struct stats_page *page, uint32_t slot,
+                             struct engine_latency *ret) MUST_USE;

@@ -88,19 +88,15 @@ void run_update(struct run *run, const struct grant_limits *limits)
     }
 }
 
-void run_read_counters(const struct run *run, struct run_counters *ret)
+void run_read_counters(const struct run *run, struct engine_counters *ret)
 {
-    struct engine_counters now = {0};
-
+    *ret = (struct engine_counters){0};
     if (run->task) {
-        worker_task_counters(run->task, &now);
+        worker_task_counters(run->task, ret);
     }
-    *ret = (struct run_counters){.cpu_ns = now.cpu_ns,
-                                 .memory_bytes = now.memory_bytes,
-                                 .memory_peak = now.memory_peak,
-                                 .instances = now.instances,
-                                 .requests = now.requests,
-                                 .errors = now.errors,
-                                 .traps = now.traps,
-                                 .oom = now.oom};
+}
+
+bool run_read_latency(const struct run *run, struct engine_latency *ret)
+{
+    return run->task && worker_task_latency(run->task, ret);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "runtime/engine/counters.h"
 
 struct fault;
 struct grant;
@@ -66,18 +67,6 @@ struct run_stdio {
     int err;
 };
 
-/* Read at any time, also after the exit, until run_free(). */
-struct run_counters {
-    uint64_t cpu_ns;
-    uint64_t memory_bytes;
-    uint64_t memory_peak;
-    uint64_t instances;
-    uint64_t requests;
-    uint64_t errors;
-    uint64_t traps;
-    uint64_t oom;
-};
-
 int run_new(struct supervisor *supervisor, const struct run_plan *plan,
             const struct run_events *events, void *owner, own struct run **ret) MUST_USE;
 
@@ -101,7 +90,10 @@ void run_pause(struct run *run);
 void run_resume(struct run *run);
 void run_update(struct run *run, const struct grant_limits *limits);
 
-void run_read_counters(const struct run *run, struct run_counters *ret);
+/* At any time, also after the exit, until run_free(). */
+void run_read_counters(const struct run *run, struct engine_counters *ret);
+/* Return: whether there were requests; @ret is untouched if not. */
+bool run_read_latency(const struct run *run, struct engine_latency *ret) MUST_USE;
 
 /* Kills what still runs, tells nobody. NULL in, NULL out. */
 struct run *run_free(own struct run *run);

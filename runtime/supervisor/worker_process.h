@@ -20,6 +20,7 @@
 
 struct component;
 struct engine_counters;
+struct engine_latency;
 struct fault;
 struct laters;
 struct loop;
@@ -118,6 +119,9 @@ void worker_task_send(struct worker_task *task, struct message *message);
 
 /* What it has used: now, or as its end found it. Zero before worker_task_start(). */
 void worker_task_counters(const struct worker_task *task, struct engine_counters *ret);
+
+/* The same of how long its requests took. Return: whether there were any; @ret is untouched if not. */
+bool worker_task_latency(const struct worker_task *task, struct engine_latency *ret) MUST_USE;
 
 /* Gives a task away: what still runs is killed, and nobody is told. NULL in, NULL out. */
 struct worker_task *worker_task_free(own struct worker_task *task);

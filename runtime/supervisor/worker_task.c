@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "runtime/broker/sockets.h"
+#include "runtime/stats/counters.h"
 #include "runtime/stats/page.h"
 #include "runtime/supervisor/worker_tasks.h"
 
@@ -38,6 +39,19 @@ static void network_end(struct worker_task *task)
     task->network = 0;
 }
 
+static void counters_keep(struct worker_task *task)
+{
+    const struct stats_page *page = task->worker->page;
+    struct engine_latency latency;
+
+    stats_page_read(page, task->slot, &task->last);
+    counters_end(&task->last);
+    if (stats_page_read_latency(page, task->slot, &latency)) {
+        task->last_latency = NEW(struct engine_latency);
+        *task->last_latency = latency;
+    }
+}
+
 /* Takes a task out of the worker: its slot, its load, its place in the table. */
 static void task_leave(struct worker_task *task)
 {
@@ -45,7 +59,7 @@ static void task_leave(struct worker_task *task)
 
     laters_remove(worker->laters, &task->tell);
     if (task->state == TASK_STARTING || task->state == TASK_RUNNING) {
-        stats_page_read(worker->page, task->slot, &task->last);
+        counters_keep(task);
         stats_page_release(worker->page, task->slot);
         network_end(task);
     }
@@ -54,6 +68,12 @@ static void task_leave(struct worker_task *task)
     task->worker = NULL;
     task->load = NULL;
     task->state = TASK_OVER;
+}
+
+static void task_free(own struct worker_task *task)
+{
+    free(task->last_latency);
+    free(task);
 }
 
 /* Ends a task and tells its owner in the words that fit its state. May free it. */
@@ -65,7 +85,7 @@ static void task_over(struct worker_task *task, const struct message_exited *end
 
     task_leave(task);
     if (!events) {
-        free(task);
+        task_free(task);
     } else if (state == TASK_LOADING) {
         events->on_loaded(task->owner, MESSAGE_COMMAND, why);
     } else if (state == TASK_STARTING) {
@@ -207,6 +227,17 @@ void worker_task_counters(const struct worker_task *task, struct engine_counters
     }
 }
 
+bool worker_task_latency(const struct worker_task *task, struct engine_latency *ret)
+{
+    if (task->state == TASK_STARTING || task->state == TASK_RUNNING) {
+        return stats_page_read_latency(task->worker->page, task->slot, ret);
+    }
+    if (task->last_latency) {
+        *ret = *task->last_latency;
+    }
+    return task->last_latency != NULL;
+}
+
 struct worker_task *worker_task_free(own struct worker_task *task)
 {
     struct message kill = {.kind = MESSAGE_KILL};
@@ -222,7 +253,7 @@ struct worker_task *worker_task_free(own struct worker_task *task)
     if (task->state != TASK_OVER) {
         task_leave(task);
     }
-    free(task);
+    task_free(task);
     return NULL;
 }
 

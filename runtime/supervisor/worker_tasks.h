@@ -49,6 +49,7 @@ struct worker_task {
     uint32_t slot;               /* STARTING and RUNNING */
     uint32_t network;            /* the same; 0: no sockets */
     struct engine_counters last; /* OVER */
+    own struct engine_latency *last_latency; /* OVER; NULL: there were no requests */
 };
 
 RB_HEAD(task_tree, worker_task);

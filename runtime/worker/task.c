@@ -122,6 +122,7 @@ int task_start(struct task_start *start, struct engine_task **ret, struct fault 
         .trust = grant->network_texts[GRANT_TEXT_TRUST],
     };
     given.counters = stats_page_counters(start->page, start->message->slot);
+    given.latency = stats_page_latency(start->page, start->message->slot);
     task_limits(&grant->limits, &given.limits);
     if (engine_task_start(start->component, &given, start->watcher, ret, &engine_why) < 0) {
         return fault(why, engine_why.kind == ENGINE_LIMIT ? FAULT_LIMIT : FAULT_INTERNAL, "%s",

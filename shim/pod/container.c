@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/loop.h"
 #include "runtime/broker/netns.h"
+#include "runtime/stats/counters.h"
 #include "shim/pod/rootfs.h"
 
 own struct container *container_new(const char *namespace_id, const char *id, const char *bundle)
@@ -33,6 +34,9 @@ struct container *container_free(own struct container *container)
         assert(TAILQ_EMPTY(&container->execs));
         guest_fini(&container->init);
         container->netns = netns_free(container->netns);
+        for (size_t i = 0; i < CONTAINER_WORDS; i++) {
+            free(container->words[i]);
+        }
         free(container->netns_path);
         free(container->rootfs);
         free(container->domain);
@@ -74,22 +78,9 @@ int container_admit_exec(struct container *container, const char *exec_id, struc
     return 0;
 }
 
-static void counters_add(struct run_counters *sum, const struct run_counters *more)
+static void guest_count(const struct guest *guest, struct engine_counters *sum)
 {
-    sum->cpu_ns += more->cpu_ns;
-    sum->memory_bytes += more->memory_bytes;
-    sum->memory_peak =
-        sum->memory_peak > more->memory_peak ? sum->memory_peak : more->memory_peak;
-    sum->instances += more->instances;
-    sum->requests += more->requests;
-    sum->errors += more->errors;
-    sum->traps += more->traps;
-    sum->oom += more->oom;
-}
-
-static void guest_count(const struct guest *guest, struct run_counters *sum)
-{
-    struct run_counters counters = {0};
+    struct engine_counters counters = {0};
 
     if (guest->run) {
         run_read_counters(guest->run, &counters);
@@ -102,8 +93,7 @@ void container_remove_exec(struct guest *exec)
     struct container *container = exec->container;
 
     guest_count(exec, &container->past);
-    container->past.memory_bytes = 0;
-    container->past.instances = 0;
+    counters_end(&container->past);
     TAILQ_REMOVE(&container->execs, exec, link);
     container->execs_count--;
     guest_fini(exec);
@@ -115,7 +105,7 @@ struct guest *container_guest(struct container *container, const char *exec_id)
     return exec_id[0] == '\0' ? &container->init : container_find_exec(container, exec_id);
 }
 
-void container_counters(const struct container *container, struct run_counters *ret)
+void container_counters(const struct container *container, struct engine_counters *ret)
 {
     const struct guest *exec = NULL;
 
@@ -124,6 +114,12 @@ void container_counters(const struct container *container, struct run_counters *
     TAILQ_FOREACH(exec, &container->execs, link) {
         guest_count(exec, ret);
     }
+}
+
+/* Only an init is a server. */
+bool container_latency(const struct container *container, struct engine_latency *ret)
+{
+    return container->init.run && run_read_latency(container->init.run, ret);
 }
 
 struct release {

@@ -26,6 +26,17 @@ enum container_network {
     CONTAINER_NETWORK_OWN,  /* netns, kept alive by a parked thread */
 };
 
+/* What Kubernetes calls it, for people and metrics; at most CONTAINER_WORD_MAX bytes. */
+enum container_word {
+    CONTAINER_POD_NAMESPACE,
+    CONTAINER_POD,
+    CONTAINER_NAME, /* in its pod */
+    CONTAINER_IMAGE,
+    CONTAINER_WORDS,
+};
+
+enum { CONTAINER_WORD_MAX = 255 };
+
 TAILQ_HEAD(guest_list, guest);
 
 struct container {
@@ -36,13 +47,14 @@ struct container {
     own char *bundle; /* absolute */
     own char *domain; /* isolation domain; NULL until it is prepared */
     bool is_sandbox;  /* a pod's pause container */
+    own char *words[CONTAINER_WORDS]; /* by enum container_word; NULL: none */
     enum image_form form;
     own char *rootfs; /* absolute folder on the node; NULL: the component comes from its image */
     bool rootfs_mounted;
     enum container_network network;
     own char *netns_path;
     own struct netns *netns;
-    struct run_counters past; /* of execs that were deleted */
+    struct engine_counters past; /* of execs that were deleted */
     struct guest init;
     struct guest_list execs; /* in the order of their creation */
     size_t execs_count;
@@ -94,7 +106,10 @@ void container_remove_exec(struct guest *exec);
 struct guest *container_guest(struct container *container, const char *exec_id);
 
 /* Sum over all guests, also those that are gone. */
-void container_counters(const struct container *container, struct run_counters *ret);
+void container_counters(const struct container *container, struct engine_counters *ret);
+
+/* How long its requests took. Return: whether there were any; @ret is untouched if not. */
+bool container_latency(const struct container *container, struct engine_latency *ret) MUST_USE;
 
 /**
  * container_release() - let go of what blocks: mounts, the network namespace

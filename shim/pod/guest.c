@@ -76,6 +76,9 @@ void guest_move(struct guest *guest, enum guest_state next)
 {
     assert(guest_may(guest, next));
     guest->state = next;
+    if (next == GUEST_RUNNING && guest->started.seconds == 0) {
+        guest->started = clock_wall();
+    }
     if (next == GUEST_STOPPED) {
         waiters_tell(guest);
     }

@@ -78,6 +78,7 @@ struct guest {
     struct prepare *prepare;      /* while PREPARING */
     unsigned kill_at_start;       /* a signal that came while STARTING; 0 for none */
     unsigned stop_signal;         /* the signal that asked it to end; 0 for none */
+    struct wall_time started;     /* when it first ran; 0: not yet */
     uint32_t status;              /* from LEAVING on */
     struct wall_time ended;       /* the same */
     struct guest_waiters waiters;

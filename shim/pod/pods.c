@@ -89,18 +89,25 @@ int pods_admit(struct pods *pods, const struct pods_name *name, struct container
     return 0;
 }
 
-struct container *pods_find(struct pods *pods, const char *namespace_id, const char *id)
+/* Return: whether these can be names of a container at all. */
+static bool key_fill(const char *namespace_id, const char *id, struct container *ret)
 {
-    struct container key = {0};
     size_t space = strlen(namespace_id);
     size_t length = strlen(id);
 
     if (space > IDENTIFIER_MAX || length > IDENTIFIER_MAX) {
-        return NULL;
+        return false;
     }
-    memcpy(key.namespace_id, namespace_id, space);
-    memcpy(key.id, id, length);
-    return RB_FIND(container_tree, &pods->tree, &key);
+    memcpy(ret->namespace_id, namespace_id, space);
+    memcpy(ret->id, id, length);
+    return true;
+}
+
+struct container *pods_find(struct pods *pods, const char *namespace_id, const char *id)
+{
+    struct container key = {0};
+
+    return key_fill(namespace_id, id, &key) ? RB_FIND(container_tree, &pods->tree, &key) : NULL;
 }
 
 struct container *pods_find_sandbox(struct pods *pods, const char *namespace_id, uint64_t pid)
@@ -134,6 +141,18 @@ struct container *pods_next(struct pods *pods, struct container *after)
 {
     return after ? RB_NEXT(container_tree, &pods->tree, after)
                  : RB_MIN(container_tree, &pods->tree);
+}
+
+struct container *pods_behind(struct pods *pods, const char *namespace_id, const char *id)
+{
+    struct container key = {0};
+    struct container *found = NULL;
+
+    if (!key_fill(namespace_id, id, &key)) {
+        return NULL;
+    }
+    found = RB_NFIND(container_tree, &pods->tree, &key);
+    return found && container_order(found, &key) == 0 ? pods_next(pods, found) : found;
 }
 
 static bool pid_is_taken(struct pods *pods, uint32_t pid)

@@ -84,6 +84,9 @@ size_t pods_count(const struct pods *pods);
 /* The next in order of (namespace, id); the first after NULL; NULL at the end. */
 struct container *pods_next(struct pods *pods, struct container *after);
 
+/* The first behind that place in the order, whether or not there is still one at it. */
+struct container *pods_behind(struct pods *pods, const char *namespace_id, const char *id);
+
 /**
  * pods_pid() - a number for a guest that has no process
  * @pods: the pods

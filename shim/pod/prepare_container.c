@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "runtime/grant/decide.h"
 #include "runtime/spec/spec.h"
 #include "runtime/supervisor/supervisor.h"
@@ -32,6 +33,24 @@ static void choose_domain(struct container *container, const struct spec *spec, 
                        space ? "/" : "", space ? space : "");
     }
     container->domain = COPY_TEXT(domain);
+}
+
+static void choose_words(struct container *container, const struct spec *spec)
+{
+    static const char *const keys[] = {[CONTAINER_POD_NAMESPACE] = CRI "sandbox-namespace",
+                                       [CONTAINER_POD] = CRI "sandbox-name",
+                                       [CONTAINER_NAME] = CRI "container-name",
+                                       [CONTAINER_IMAGE] = CRI "image-name"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const char *value = spec_annotation(spec, keys[i]);
+        struct text text = {value, value ? strnlen(value, CONTAINER_WORD_MAX) : 0};
+
+        if (value) {
+            container->words[i] = text_copy(text);
+            text_make_printable(container->words[i]);
+        }
+    }
 }
 
 static bool source_is_file(void *owner, const char *source)
@@ -87,6 +106,7 @@ static void open_all(struct prepare *prepare)
 
     container->form = container->is_sandbox ? IMAGE_NONE : prepare->image.form;
     choose_domain(container, prepare->spec, prepare->mode);
+    choose_words(container, prepare->spec);
     if (network_choose(container->pods, container, prepare->spec, &prepare->network, &why) < 0) {
         prepare_finish(prepare, &why);
         return;

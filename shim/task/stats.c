@@ -21,7 +21,7 @@ static bool host_is_unified(void)
 }
 
 struct numbers {
-    struct run_counters counters;
+    struct engine_counters counters;
     uint64_t memory_limit; /* UINT64_MAX for none, as cgroups say "max" */
     uint64_t guests;
 };

@@ -103,6 +103,7 @@ pub struct Grant {
     pub folders: *const Folder,
     pub limits: Limits,
     pub counters: *mut Counters,
+    pub latency: *mut Latency,
     pub network_id: u32,
     pub network: Network,
 }
@@ -118,6 +119,21 @@ pub struct Counters {
     pub errors: AtomicU64,
     pub traps: AtomicU64,
     pub oom: AtomicU64,
+    pub in_flight: AtomicU64,
+    pub periods: AtomicU64,
+    pub throttled_periods: AtomicU64,
+    pub throttled_ns: AtomicU64,
+}
+
+/// Exponents of the first and the last bound between buckets, in microseconds.
+pub const LATENCY_FIRST_LOG2: u32 = 4;
+pub const LATENCY_LAST_LOG2: u32 = 26;
+pub const LATENCY_BUCKETS: usize = 2 + 2 * (LATENCY_LAST_LOG2 - LATENCY_FIRST_LOG2) as usize;
+
+#[repr(C)]
+pub struct Latency {
+    pub sum_ns: AtomicU64,
+    pub buckets: [AtomicU64; LATENCY_BUCKETS],
 }
 
 fn fill(text: &mut Text, sentence: &str) {

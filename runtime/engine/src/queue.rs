@@ -10,6 +10,7 @@
 //! within a lane it is first come, first served. A store that has been running for a whole
 //! slice yields, and so is in line again.
 
+use crate::counters::Counters;
 use crate::pulse::Pulse;
 use crate::quota::Quota;
 use slab::Slab;
@@ -50,6 +51,7 @@ struct LaneState {
     paused: bool,
     quota: Option<Quota>,
     refill_pending: bool,
+    counters: Arc<Counters>,
 }
 
 struct SeatState {
@@ -182,7 +184,7 @@ impl State {
         if lane.waiting.is_empty() || lane.paused || lane.ready_as.is_some() {
             return;
         }
-        if let Some(wait) = lane.quota.as_mut().and_then(|quota| quota.wait(now)) {
+        if let Some(wait) = lane.quota_wait(now) {
             if !std::mem::replace(&mut lane.refill_pending, true) {
                 errands.refills.push((id, wait));
             }
@@ -216,7 +218,7 @@ impl State {
             let Some(&(used, id)) = self.ready.first() else { return };
             self.step_out(id);
             let lane = &mut self.lanes[id];
-            if lane.used > used || lane.quota.as_mut().is_some_and(|q| q.wait(now).is_some()) {
+            if lane.used > used || lane.quota_wait(now).is_some() {
                 // Others of the lane ran since it joined: it belongs further back.
                 self.line_up(id, now, errands);
                 continue;
@@ -235,6 +237,18 @@ impl State {
     }
 }
 
+impl LaneState {
+    /// Nothing where the quota lets it run; else how many nanoseconds until it may.
+    fn quota_wait(&mut self, now: u64) -> Option<u64> {
+        let quota = self.quota.as_mut()?;
+        let wait = quota.wait(now);
+        if let Some(tally) = quota.tally() {
+            self.counters.quota(tally);
+        }
+        wait
+    }
+}
+
 /// A task's line in front of the threads. Its seats keep it.
 pub struct Lane {
     queue: Arc<Queue>,
@@ -242,7 +256,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub fn new(queue: &Arc<Queue>) -> Arc<Lane> {
+    pub fn new(queue: &Arc<Queue>, counters: Arc<Counters>) -> Arc<Lane> {
         let id = queue.lock().lanes.insert(LaneState {
             used: 0,
             weight: WEIGHT_ONE,
@@ -251,6 +265,7 @@ impl Lane {
             paused: false,
             quota: None,
             refill_pending: false,
+            counters,
         });
         Arc::new(Lane { queue: queue.clone(), id })
     }

@@ -57,8 +57,9 @@ impl Reply {
 }
 
 pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Response<WasiBody> {
-    server.task.counters.request();
-    match try_answer(server, request).await {
+    let since = Instant::now();
+    let _flight = server.task.counters.request(since);
+    match try_answer(server, request, since).await {
         Ok(response) => response,
         Err(refusal) => {
             server.task.counters.error();
@@ -67,7 +68,7 @@ pub async fn answer(server: &Arc<Server>, request: Request<Incoming>) -> Respons
     }
 }
 
-async fn try_answer(server: &Arc<Server>, request: Request<Incoming>) -> Answer {
+async fn try_answer(server: &Arc<Server>, request: Request<Incoming>, since: Instant) -> Answer {
     let limits = server.task.limits();
     if request.uri().authority().is_none() && !request.headers().contains_key(HOST) {
         return Err(Refusal::NoHost);
@@ -75,7 +76,7 @@ async fn try_answer(server: &Arc<Server>, request: Request<Incoming>) -> Answer 
     if body_length(&request).is_some_and(|length| length > limits.body_bytes) {
         return Err(Refusal::TooLarge);
     }
-    let deadline = Instant::now() + limits.request_time;
+    let deadline = since + limits.request_time;
     let patience = limits.queue_time.min(limits.request_time);
     let Some(pass) = server.task.requests.enter(patience).await else {
         server.complain("a request was turned away: too many are in flight");

@@ -75,7 +75,7 @@ impl Task {
         let engine = component.engine.clone();
         let task = engine.admit(|id| {
             // SAFETY: the caller's promise.
-            let counters = Arc::new(unsafe { Counters::new(given.counters) });
+            let counters = Arc::new(unsafe { Counters::new(given.counters, given.latency) });
             Arc::new(Task::new(id, component, &checked, counters, Watcher(watcher)))
         })?;
         // From here on nothing fails, so this is where descriptors change hands.
@@ -94,7 +94,7 @@ impl Task {
         watcher: Watcher,
     ) -> Task {
         let limits = checked.limits;
-        let lane = Lane::new(&component.engine.queue);
+        let lane = Lane::new(&component.engine.queue, counters.clone());
         lane.limit(limits.cpu_weight, limits.cpu_quota);
         let files = Files::new(limits.file_max, component.engine.scarce_files);
         Task {

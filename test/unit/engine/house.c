@@ -147,6 +147,7 @@ void house_prepare(struct house_task *task, const char *const *args)
     task->grant.error = err[1];
     task->grant.listener = -1;
     task->grant.counters = &task->counters;
+    task->grant.latency = &task->latency;
 }
 
 void house_listen(struct house_task *task)
@@ -282,6 +283,16 @@ void house_get(uint16_t port, const char *path, struct house_answer *answer)
     house_receive(house_send_get(port, path), answer);
 }
 
+static uint64_t requests_timed(const struct house_task *task)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < ENGINE_LATENCY_BUCKETS; i++) {
+        sum += task->latency.buckets[i];
+    }
+    return sum;
+}
+
 void house_done(struct house_task *task)
 {
     task->task = engine_task_free(task->task);
@@ -292,6 +303,8 @@ void house_done(struct house_task *task)
     /* What is counted as held must be given back. */
     assert_int_equal(task->counters.instances, 0);
     assert_int_equal(task->counters.memory_bytes, 0);
+    assert_int_equal(task->counters.in_flight, 0);
+    assert_int_equal(requests_timed(task), task->counters.requests);
 }
 
 uint64_t house_now_ns(void)

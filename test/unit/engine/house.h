@@ -29,6 +29,7 @@ struct house_task {
     struct engine_task *task;
     struct engine_grant grant;
     struct engine_counters counters;
+    struct engine_latency latency;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     unsigned endings;

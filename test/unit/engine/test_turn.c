@@ -136,6 +136,14 @@ static void a_quota_holds_a_spinner_back(void **state)
     assert_true(used < UINT64_C(150) * MS);
     end(&limited);
     end(&free_one);
+    /* It wanted to run in every period, and could in none for the whole of it. */
+    assert_true(limited.counters.throttled_periods > 5);
+    assert_true(limited.counters.throttled_periods <= limited.counters.periods);
+    assert_true(limited.counters.throttled_ns > UINT64_C(100) * MS);
+    assert_true(limited.counters.throttled_ns <=
+                limited.counters.throttled_periods * UINT64_C(20) * MS);
+    assert_int_equal(free_one.counters.periods, 0);
+    assert_int_equal(free_one.counters.throttled_ns, 0);
 }
 
 static void a_pause_stops_a_guest_until_it_is_resumed(void **state)

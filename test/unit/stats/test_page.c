@@ -124,6 +124,62 @@ static void untouched_slots_cost_no_memory(void **state)
     assert_true(about.st_blocks * 512 <= 64 * 1024);
 }
 
+static void latencies_cost_memory_only_where_there_are_requests(void **state)
+{
+    AUTO(stats_page_free) struct stats_page *page = NULL;
+    struct engine_latency latency = {.sum_ns = 99};
+    struct fault why = {0};
+    struct stat about = {0};
+    uint32_t slot = 0;
+
+    (void)state;
+    assert_int_equal(stats_page_new(&page, &why), 0);
+    for (uint32_t i = 0; i < 4096; i++) {
+        assert_int_equal(stats_page_admit(page, &slot, &why), 0);
+        assert_false(stats_page_read_latency(page, slot, &latency));
+    }
+    assert_int_equal(latency.sum_ns, 99);
+    assert_int_equal(fstat(stats_page_memory(page), &about), 0);
+    assert_true(about.st_blocks * 512 <= 4096 * 128 + 64 * 1024);
+}
+
+static void a_slot_starts_without_the_latencies_of_its_last_task(void **state)
+{
+    AUTO(stats_page_free) struct stats_page *page = NULL;
+    struct engine_latency latency = {0};
+    struct fault why = {0};
+    uint32_t slot = 0;
+
+    (void)state;
+    assert_int_equal(stats_page_new(&page, &why), 0);
+    assert_int_equal(stats_page_admit(page, &slot, &why), 0);
+    stats_page_counters(page, slot)->requests = 2;
+    stats_page_latency(page, slot)->sum_ns = 5;
+    stats_page_latency(page, slot)->buckets[ENGINE_LATENCY_BUCKETS - 1] = 2;
+    assert_true(stats_page_read_latency(page, slot, &latency));
+    assert_int_equal(latency.sum_ns, 5);
+    assert_int_equal(latency.buckets[ENGINE_LATENCY_BUCKETS - 1], 2);
+    stats_page_release(page, slot);
+    assert_int_equal(stats_page_admit(page, &slot, &why), 0);
+    assert_false(stats_page_read_latency(page, slot, &latency));
+    stats_page_counters(page, slot)->requests = 1;
+    assert_true(stats_page_read_latency(page, slot, &latency));
+    assert_int_equal(latency.sum_ns, 0);
+    assert_int_equal(latency.buckets[ENGINE_LATENCY_BUCKETS - 1], 0);
+    assert_null(stats_page_latency(page, STATS_SLOTS_MAX));
+}
+
+static void buckets_double_in_two_steps(void **state)
+{
+    const uint64_t bounds[] = {0, 16, 24, 32, 48, 64, 96, 128};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(bounds); i++) {
+        assert_int_equal(engine_latency_from_us(i), bounds[i]);
+    }
+    assert_int_equal(engine_latency_from_us(ENGINE_LATENCY_BUCKETS - 1), UINT64_C(1) << 26);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +189,9 @@ int main(void)
         cmocka_unit_test(a_worker_cannot_change_the_size_of_the_page),
         cmocka_unit_test(only_a_sealed_page_of_the_right_size_is_mapped),
         cmocka_unit_test(untouched_slots_cost_no_memory),
+        cmocka_unit_test(latencies_cost_memory_only_where_there_are_requests),
+        cmocka_unit_test(a_slot_starts_without_the_latencies_of_its_last_task),
+        cmocka_unit_test(buckets_double_in_two_steps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

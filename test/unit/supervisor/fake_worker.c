@@ -227,7 +227,14 @@ static void task_run(const struct message_start *start, const struct grant *gran
     } else if (strcmp(what, "accept") == 0) {
         send_exited(start->task, MESSAGE_EXITED_BY_ITSELF, accept_one(fds[next]), "");
     } else {
-        counters->requests = strcmp(what, "count") == 0 ? number : 0;
+        if (strcmp(what, "count") == 0) {
+            struct engine_latency *latency = stats_page_latency(page, start->slot);
+
+            counters->requests = number;
+            counters->in_flight = 1;
+            latency->sum_ns = UINT64_C(1000) * number;
+            latency->buckets[0] = number;
+        }
         send_exited(start->task, MESSAGE_EXITED_BY_ITSELF, strcmp(what, "exit") == 0 ? number : 0,
                     "");
     }

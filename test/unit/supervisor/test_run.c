@@ -251,12 +251,23 @@ static void a_library_is_ready_and_cannot_be_started(void **state)
 static void counters_outlive_the_run(void **state)
 {
     struct track track = {0};
-    struct run_counters counters;
+    struct engine_counters counters;
+    struct engine_latency latency = {.sum_ns = 99};
 
     (void)state;
     track_through(&track, "one", "command", "count 42");
     run_read_counters(track.run, &counters);
     assert_int_equal(counters.requests, 42);
+    /* What it held is given back, whatever it last said. */
+    assert_int_equal(counters.in_flight, 0);
+    assert_true(run_read_latency(track.run, &latency));
+    assert_int_equal(latency.sum_ns, 42000);
+    assert_int_equal(latency.buckets[0], 42);
+    track_free(&track);
+    track = (struct track){0};
+    track_through(&track, "one", "command", "exit 0");
+    assert_false(run_read_latency(track.run, &latency));
+    assert_int_equal(latency.sum_ns, 42000);
     track_free(&track);
 }
 

@@ -188,9 +188,17 @@ void run_update(struct run *run, const struct grant_limits *limits)
     run->memory = limits->memory_bytes;
 }
 
-void run_read_counters(const struct run *run, struct run_counters *ret)
+void run_read_counters(const struct run *run, struct engine_counters *ret)
 {
     *ret = run->plan.counters;
+}
+
+bool run_read_latency(const struct run *run, struct engine_latency *ret)
+{
+    if (run->plan.counters.requests > 0) {
+        *ret = run->plan.latency;
+    }
+    return run->plan.counters.requests > 0;
 }
 
 struct run *run_free(own struct run *run)

@@ -22,7 +22,8 @@ extern struct fake_plan {
     const char *start_fails; /* on_started tells this sentence */
     bool holds_ready;        /* on_ready comes when fake_run_ready() is called */
     bool holds_started;      /* the same for on_started */
-    struct run_counters counters;
+    struct engine_counters counters;
+    struct engine_latency latency;
 } fake_plan;
 
 struct fake_run; /* struct run */

@@ -245,10 +245,10 @@ static void kill_all_reaches_the_execs(void **state)
 static void what_an_exec_used_stays_counted(void **state)
 {
     struct world *world = *state;
-    struct run_counters counters;
+    struct engine_counters counters;
     struct ask ask;
 
-    fake_plan.counters = (struct run_counters){.cpu_ns = 10, .memory_bytes = 100};
+    fake_plan.counters = (struct engine_counters){.cpu_ns = 10, .memory_bytes = 100};
     create_ok(world, "one");
     start_ok(world, "one", "");
     exec_ok(world, "e", "hello");

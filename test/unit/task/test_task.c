@@ -414,7 +414,7 @@ static void stats_speak_of_cgroups_also_after_the_exit(void **state)
     struct ask ask;
 
     fake_plan.counters =
-        (struct run_counters){.cpu_ns = 5000000, .memory_bytes = 65536, .oom = 1};
+        (struct engine_counters){.cpu_ns = 5000000, .memory_bytes = 65536, .oom = 1};
     create_ok(world, "one");
     start_ok(world, "one", "");
     fake_run_exit(fake_run_at(0), RUN_EXITED, 0, "");
