@@ -44,8 +44,10 @@ static void ask_to_start(const struct options *options, const char *const *texts
 
     daemon_state(options, state);
     /* A daemon may end, idle, between our look and our question: then look again. */
-    for (int tries = 0; tries < 3; tries++) {
-        daemon_ensure(state, options);
+    for (int tries = 0; tries < 4; tries++) {
+        if (tries > 0) {
+            daemon_ensure(state, options);
+        }
         if (daemon_ask(state, CONTROL_START, texts, answer) == 0) {
             return;
         }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "runtime/spec/spec.h"
 #include "shim/pod/bundle.h"
+#include "shim/pod/finding.h"
 #include "shim/pod/reservation.h"
 
 struct announcement {
@@ -60,23 +61,34 @@ static bool names_wasm(const struct spec *spec)
            strcmp(name + length - (sizeof(suffix) - 1), suffix) == 0;
 }
 
-static void image_came(void *owner, struct image *image, const struct fault *failed)
+static void image_came(void *owner)
 {
     struct announcement *announcement = owner;
+    const struct finding *finding = announcement->reservation->finding;
+    const struct fault *failed = finding_failed(finding);
     struct fault why = {0};
 
     if (failed) {
         why = *failed;
         finish(announcement, ANNOUNCE_OURS, &why);
-        return;
-    }
-    announcement->reservation->image = *image;
-    announcement->reservation->has_image = true;
-    if ((image->form == IMAGE_TAR || image->form == IMAGE_NONE) &&
-        !names_wasm(announcement->reservation->spec)) {
+    } else if (finding_form(finding) == IMAGE_TAR || finding_form(finding) == IMAGE_NONE) {
         finish(announcement, ANNOUNCE_NATIVE, NULL);
     } else {
         reserve(announcement);
+    }
+}
+
+/* With a name that ends in ".wasm" it is ours whatever its image is: Create waits for that. */
+static void find(struct announcement *announcement)
+{
+    struct reservation *reservation = announcement->reservation;
+
+    reservation->finding = finding_new(pods_tools(announcement->pods)->images,
+                                       announcement->namespace_id, announcement->id);
+    if (names_wasm(reservation->spec)) {
+        reserve(announcement);
+    } else {
+        finding_wait(reservation->finding, image_came, announcement);
     }
 }
 
@@ -103,8 +115,7 @@ static void read_done(void *owner)
     if (!spec || (type && strcmp(type, "sandbox") == 0)) {
         reserve(announcement);
     } else {
-        (void)image_find(pods_tools(announcement->pods)->images, announcement->namespace_id,
-                         announcement->id, image_came, announcement);
+        find(announcement);
     }
 }
 
@@ -127,7 +138,6 @@ void announce(struct pods *pods, const struct pods_name *name, const char *mode,
     announcement->fn = fn;
     announcement->owner = owner;
     announcement->reservation = NEW(struct reservation);
-    announcement->reservation->image.wasm = -1;
     (void)snprintf(announcement->reservation->mode, sizeof(announcement->reservation->mode), "%s",
                    mode);
     loop_work(pods_tools(pods)->loop, read_work, read_done, announcement);

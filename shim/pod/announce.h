@@ -28,8 +28,9 @@ typedef void announce_fn(void *owner, enum announce_answer answer, const struct 
  * @fn:   told in a later turn, or from inside this call
  * @owner: for @fn; must live until then
  *
- * An artifact or a Wasm layer is ours. A tar image, or none, is ours when its first argument ends
- * in ".wasm". A pause is ours without asking. So is a bundle that cannot be read: Create says why.
+ * A container whose first argument ends in ".wasm" is ours; so is one of an artifact or a Wasm
+ * layer, but not one of another image or of none. A pause is ours without asking. So is a bundle that
+ * cannot be read: Create says why.
  */
 void announce(struct pods *pods, const struct pods_name *name, const char *mode, announce_fn *fn,
               void *owner);

@@ -17,6 +17,7 @@
 #include "runtime/grant/grant.h"
 #include "runtime/spec/spec.h"
 #include "shim/pod/bundle.h"
+#include "shim/pod/finding.h"
 #include "shim/pod/pods.h"
 #include "shim/pod/reservation.h"
 
@@ -39,6 +40,7 @@ static void prepare_free(own struct prepare *prepare)
     if (prepare->request) {
         image_forget(prepare->request);
     }
+    (void)finding_free(prepare->finding);
     rootfs_mounts_fini(&prepare->mounts);
     (void)spec_free(prepare->spec);
     (void)fd_close(prepare->image.wasm);
@@ -128,7 +130,7 @@ static void finish_by_name(own struct prepare *prepare, const struct fault *fail
     prepare_finish(prepare, &why);
 }
 
-static void image_came(void *owner, struct image *image, const struct fault *failed)
+static void hashed(void *owner, struct image *image, const struct fault *failed)
 {
     struct prepare *prepare = owner;
 
@@ -142,20 +144,36 @@ static void image_came(void *owner, struct image *image, const struct fault *fai
     prepare->next(prepare);
 }
 
+static void found(void *owner)
+{
+    struct prepare *prepare = owner;
+    const struct fault *failed = finding_failed(prepare->finding);
+
+    if (failed) {
+        prepare_finish(prepare, failed);
+        return;
+    }
+    prepare->image = finding_take(prepare->finding);
+    prepare->next(prepare);
+}
+
 void prepare_find_image(struct prepare *prepare, prepare_next_fn *next)
 {
     const struct container *container = prepare->container;
 
     prepare->next = next;
-    prepare->request = image_find(prepare->tools->images, container->namespace_id, container->id,
-                                  image_came, prepare);
+    if (!prepare->finding) {
+        prepare->finding =
+            finding_new(prepare->tools->images, container->namespace_id, container->id);
+    }
+    finding_wait(prepare->finding, found, prepare);
 }
 
 static void hash_component(struct prepare *prepare)
 {
     prepare->next = prepare_load;
     prepare->request =
-        image_hash(prepare->tools->images, prepare->component, image_came, prepare);
+        image_hash(prepare->tools->images, prepare->component, hashed, prepare);
 }
 
 void prepare_opened(struct prepare *prepare)

@@ -119,7 +119,7 @@ static void look_at_spec(struct prepare *prepare)
     const char *type = spec_annotation(prepare->spec, CRI "container-type");
 
     prepare->container->is_sandbox = type && strcmp(type, "sandbox") == 0;
-    if (prepare->container->is_sandbox || prepare->has_image) {
+    if (prepare->container->is_sandbox) {
         open_all(prepare);
     } else {
         prepare_find_image(prepare, open_all);
@@ -145,11 +145,7 @@ void prepare_container(struct guest *guest, struct rootfs_mounts *mounts, prepar
     if (known) {
         (void)snprintf(prepare->mode, sizeof(prepare->mode), "%s", known->mode);
         prepare->spec = TAKE(known->spec);
-        if (known->has_image) {
-            prepare->image = known->image;
-            prepare->has_image = true;
-            known->image.wasm = -1;
-        }
+        prepare->finding = TAKE(known->finding);
         (void)reservation_free(known);
     }
     if (prepare->spec) {

@@ -15,6 +15,7 @@
 #include "shim/pod/prepare.h"
 #include "shim/pod/rootfs.h"
 
+struct finding;
 struct pods_tools;
 struct spec;
 
@@ -31,8 +32,8 @@ struct prepare {
     struct rootfs_mounts mounts;
     own struct spec *spec;
     struct image image; /* its descriptor until the run takes it */
-    bool has_image;     /* from the reservation */
-    struct image_request *request;
+    own struct finding *finding; /* the reservation's, or asked for by Create */
+    struct image_request *request; /* for a hash */
     int component; /* the file of a tar image, or -1 */
     struct network_choice network;
     char mode[16]; /* CONTROL_DOMAIN_*; "" for the default */
@@ -48,7 +49,7 @@ own struct prepare *prepare_new(struct guest *guest, prepare_fn *fn) MUST_USE;
 void prepare_finish(own struct prepare *prepare, const struct fault *failed);
 /* Run @step on the pool, then @next on the loop; a failure, or having been cancelled, finishes. */
 void prepare_in_pool(struct prepare *prepare, prepare_step_fn *step, prepare_next_fn *next);
-/* Ask for the container's image, then @next. */
+/* Wait for the container's image, which is asked for unless it was, then @next. */
 void prepare_find_image(struct prepare *prepare, prepare_next_fn *next);
 /* The last steps: hash what was opened, and load. */
 void prepare_opened(struct prepare *prepare);

@@ -12,9 +12,9 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/fd.h"
 #include "base/loop.h"
 #include "runtime/spec/spec.h"
+#include "shim/pod/finding.h"
 
 struct entry {
     RB_ENTRY(entry) in_tree;
@@ -49,9 +49,7 @@ struct reservation *reservation_free(own struct reservation *reservation)
 {
     if (reservation) {
         reservation->spec = spec_free(reservation->spec);
-        if (reservation->has_image) {
-            (void)fd_close(reservation->image.wasm);
-        }
+        reservation->finding = finding_free(reservation->finding);
         free(reservation);
     }
     return NULL;

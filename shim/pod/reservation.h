@@ -13,9 +13,9 @@
 
 #include "base/attr.h"
 #include "base/text.h"
-#include "oci/images/reader.h"
 
 struct fault;
+struct finding;
 struct loop;
 struct reservations;
 struct spec;
@@ -27,8 +27,7 @@ enum {
 
 struct reservation {
     own struct spec *spec; /* of config.json; NULL when it could not be read */
-    bool has_image;
-    struct image image;    /* its descriptor is the reservation's */
+    own struct finding *finding; /* of its image; NULL for a pause */
     char mode[16];         /* CONTROL_DOMAIN_*: who shares a worker */
 };
 

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/loop.h"
 #include "shim/control.h"
@@ -146,6 +147,30 @@ static void a_component_is_ours_and_reserved_until_it_is_created(void **state)
     ask_await(&ask);
     assert_false(ask.refused);
     assert_string_equal(fake_run_domain(fake_run_at(0)), "node");
+    assert_int_equal(reservations_count(world->reservations), 0);
+}
+
+/* Told when it is known that it must be ours: its image may still be under way, or fail. */
+static void a_name_of_wasm_is_ours_before_its_image_has_come(void **state)
+{
+    struct world *world = *state;
+    char address[128];
+    struct ask ask;
+
+    (void)snprintf(address, sizeof(address), "ounix://%s/" TASK_NS, world->folder);
+    bundle_write(world, "one", "{\"process\":{\"args\":[\"/one.wasm\"]}}");
+    fake_image.delay_ns = 50 * NS_PER_MS;
+    expect_start(world, "one", address);
+    create_begin(world, &ask, "one");
+    ask_await(&ask);
+    assert_false(ask.refused);
+    fake_image.fails = "the manifest has 5000 layers, at most 100";
+    bundle_write(world, "two", "{\"process\":{\"args\":[\"two.wasm\"]}}");
+    expect_start(world, "two", address);
+    create_begin(world, &ask, "two");
+    ask_await(&ask);
+    assert_true(ask.refused);
+    assert_non_null(strstr(ask.why.text, "the manifest has 5000 layers, at most 100"));
     assert_int_equal(reservations_count(world->reservations), 0);
 }
 
@@ -312,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_component_is_ours_and_reserved_until_it_is_created),
+        TEST(a_name_of_wasm_is_ours_before_its_image_has_come),
         TEST(a_pause_and_a_broken_bundle_are_ours_without_asking),
         TEST(an_image_without_wasm_is_native_and_not_reserved),
         TEST(what_cannot_be_found_out_is_refused_with_the_reason),

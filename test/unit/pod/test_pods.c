@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of containers, the numbers that look like pids, and reservations. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,14 +8,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/fault.h"
 #include "base/loop.h"
+#include "fake_images.h"
 #include "shim/pod/container.h"
+#include "shim/pod/finding.h"
 #include "shim/pod/pods.h"
 #include "shim/pod/reservation.h"
+#include "turn.h"
 
 static struct container *admit(struct pods *pods, const char *space, const char *id)
 {
@@ -108,12 +113,35 @@ static void a_sandbox_is_found_by_its_number_within_its_namespace(void **state)
     empty(pods);
 }
 
-static own struct reservation *reservation_with(int wasm)
+/* The descriptors that this process has open. */
+static size_t descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    assert_non_null(folder);
+    while (readdir(folder)) {
+        count++;
+    }
+    (void)closedir(folder);
+    return count;
+}
+
+static void tell_true(void *owner)
+{
+    *(bool *)owner = true;
+}
+
+/* One whose image has come. */
+static own struct reservation *reservation_with_image(struct loop *loop, const char *mode)
 {
     struct reservation *reservation = NEW(struct reservation);
+    bool came = false;
 
-    reservation->has_image = true;
-    reservation->image.wasm = wasm;
+    (void)snprintf(reservation->mode, sizeof(reservation->mode), "%s", mode);
+    reservation->finding = finding_new(NULL, "ns", "a");
+    finding_wait(reservation->finding, tell_true, &came);
+    turn_until_true(loop, &came, "the image");
     return reservation;
 }
 
@@ -122,28 +150,87 @@ static void a_reservation_is_taken_once_and_closes_what_nobody_took(void **state
     struct loop *loop = NULL;
     struct reservations *all = NULL;
     struct reservation *mine = NULL;
+    struct reservation *left = NULL;
     struct fault why = {0};
-    int replaced = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int taken = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int left = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    size_t before;
 
     (void)state;
     assert_int_equal(loop_new(&loop, &why), 0);
+    fake_images_open(loop);
     all = reservations_new(loop);
-    assert_int_equal(reservations_put(all, "ns", "a", reservation_with(replaced), &why), 0);
-    assert_int_equal(reservations_put(all, "ns", "a", reservation_with(taken), &why), 0);
-    assert_int_equal(reservations_put(all, "ns", "b", reservation_with(left), &why), 0);
+    before = descriptors();
+    assert_int_equal(
+        reservations_put(all, "ns", "a", reservation_with_image(loop, "replaced"), &why), 0);
+    mine = reservation_with_image(loop, "mine");
+    left = reservation_with_image(loop, "left");
+    assert_int_equal(descriptors(), before + 3);
+    assert_int_equal(reservations_put(all, "ns", "a", mine, &why), 0);
+    assert_int_equal(reservations_put(all, "ns", "b", left, &why), 0);
+    assert_int_equal(descriptors(), before + 2);
     assert_int_equal(reservations_count(all), 2);
-    assert_true(fcntl(replaced, F_GETFD) < 0);
     assert_null(reservations_take(all, "other", "a"));
-    mine = reservations_take(all, "ns", "a");
-    assert_non_null(mine);
-    assert_int_equal(mine->image.wasm, taken);
+    assert_ptr_equal(reservations_take(all, "ns", "a"), mine);
+    assert_string_equal(mine->mode, "mine");
     assert_null(reservations_take(all, "ns", "a"));
     assert_int_equal(reservations_count(all), 1);
     (void)reservation_free(mine);
     (void)reservations_free(all);
-    assert_true(fcntl(left, F_GETFD) < 0);
+    assert_int_equal(descriptors(), before);
+    (void)loop_free(loop);
+}
+
+static void a_finding_tells_once_and_keeps_its_image_until_it_is_taken(void **state)
+{
+    struct loop *loop = NULL;
+    struct finding *finding = NULL;
+    struct image image;
+    struct fault why = {0};
+    bool late = false;
+    bool came = false;
+
+    (void)state;
+    assert_int_equal(loop_new(&loop, &why), 0);
+    fake_images_open(loop);
+    finding = finding_new(NULL, "ns", "a");
+    finding_wait(finding, tell_true, &came);
+    assert_false(came);
+    turn_until_true(loop, &came, "the image");
+    assert_null(finding_failed(finding));
+    assert_int_equal(finding_form(finding), IMAGE_ARTIFACT);
+    /* Whoever asks when it has come is told at once. */
+    finding_wait(finding, tell_true, &late);
+    assert_true(late);
+    image = finding_take(finding);
+    assert_true(image.wasm >= 0);
+    assert_int_equal(finding_take(finding).wasm, -1);
+    (void)finding_free(finding);
+    assert_true(fcntl(image.wasm, F_GETFD) >= 0);
+    (void)close(image.wasm);
+    (void)loop_free(loop);
+}
+
+static void a_finding_that_failed_says_why_and_one_given_up_is_silent(void **state)
+{
+    struct loop *loop = NULL;
+    struct finding *given_up = NULL;
+    struct finding *failing = NULL;
+    struct fault why = {0};
+    bool silent = false;
+    bool came = false;
+
+    (void)state;
+    assert_int_equal(loop_new(&loop, &why), 0);
+    fake_images_open(loop);
+    fake_image.fails = "the manifest is not there";
+    given_up = finding_new(NULL, "ns", "a");
+    finding_wait(given_up, tell_true, &silent);
+    failing = finding_new(NULL, "ns", "b");
+    finding_wait(failing, tell_true, &came);
+    (void)finding_free(given_up);
+    turn_until_true(loop, &came, "the image");
+    assert_false(silent);
+    assert_string_equal(finding_failed(failing)->text, "the manifest is not there");
+    (void)finding_free(failing);
     (void)loop_free(loop);
 }
 
@@ -160,9 +247,9 @@ static void promises_have_a_ceiling(void **state)
     all = reservations_new(loop);
     for (int i = 0; i < RESERVATIONS_MAX; i++) {
         (void)snprintf(id, sizeof(id), "id%d", i);
-        assert_int_equal(reservations_put(all, "ns", id, reservation_with(-1), &why), 0);
+        assert_int_equal(reservations_put(all, "ns", id, NEW(struct reservation), &why), 0);
     }
-    more = reservation_with(-1);
+    more = NEW(struct reservation);
     assert_true(reservations_put(all, "ns", "more", more, &why) < 0);
     assert_int_equal(why.kind, FAULT_LIMIT);
     (void)reservation_free(more);
@@ -179,6 +266,8 @@ int main(void)
         cmocka_unit_test(a_sandbox_is_found_by_its_number_within_its_namespace),
         cmocka_unit_test(a_reservation_is_taken_once_and_closes_what_nobody_took),
         cmocka_unit_test(promises_have_a_ceiling),
+        cmocka_unit_test(a_finding_tells_once_and_keeps_its_image_until_it_is_taken),
+        cmocka_unit_test(a_finding_that_failed_says_why_and_one_given_up_is_silent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,7 @@ static struct image_request *request_new(bool hash, image_fn *fn, void *owner)
     request->fn = fn;
     request->owner = owner;
     request->timer = loop_timer_new(loop, answer, request);
-    loop_timer_set(request->timer, 0);
+    loop_timer_set(request->timer, fake_image.delay_ns);
     return request;
 }
 

@@ -7,6 +7,7 @@
 extern struct fake_image {
     enum image_form form;
     const char *fails; /* a sentence */
+    uint64_t delay_ns; /* from the question to the answer */
 } fake_image;
 
 void fake_images_open(struct loop *loop);
