@@ -190,7 +190,7 @@ static void a_network_that_asks_too_often_is_refused_alone(void **state)
     scene_go(&scene);
     status = scene_wait(&scene);
     assert_true(WIFEXITED(status));
-    assert_in_range(WEXITSTATUS(status), 7, 8);
+    assert_true(WEXITSTATUS(status) == 7 || WEXITSTATUS(status) == 8);
     scene_end(&scene);
 }
 

@@ -234,10 +234,12 @@ static void silence_ends_at_the_deadline(void **state)
     static const char *const ids[] = {"mute"};
     struct told tolds[1];
     uint64_t began_ns = clock_now_ns();
+    uint64_t took_ms;
 
     find((struct world *)*state, ids, tolds, 1);
+    took_ms = (clock_now_ns() - began_ns) / NS_PER_MS;
     assert_int_equal(tolds[0].failed.kind, FAULT_TIMEOUT);
-    assert_in_range((clock_now_ns() - began_ns) / NS_PER_MS, 9900, 12000);
+    assert_true(took_ms >= 9900 && took_ms <= 12000);
 }
 
 static void a_relative_address_is_refused(void **state)
