@@ -23,6 +23,11 @@
 enum { PAGEMAP_SCAN_WORDS = 12 };
 #define PAGEMAP_SCAN_CALL _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, PAGEMAP_SCAN_WORDS * 8)
 
+/* A name of the kernel's headers, which cannot be included beside those of glibc before 2.42. */
+enum { TERMIOS2_BYTES = 44 };
+#undef TCGETS2
+#define TCGETS2 _IOC(_IOC_READ, 'T', 0x2a, TERMIOS2_BYTES)
+
 /* A volume may belong to root on disk, and who makes a file there owns it. */
 #define SET_ID_BITS ((uint64_t)(S_ISUID | S_ISGID))
 
