@@ -12,12 +12,18 @@
 #include "shim/proto/cgroup2.pb-c.h"
 #include "shim/task/verb.h"
 
-/* The Prometheus collector takes the version of the host alone. */
+/* The Prometheus collector takes the version of the host alone, which stays while it runs. */
 static bool host_is_unified(void)
 {
+    static enum { NOT_ASKED, UNIFIED, OF_VERSION_1 } answer;
     struct statfs status;
 
-    return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
+    if (answer == NOT_ASKED) {
+        bool is = statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC;
+
+        answer = is ? UNIFIED : OF_VERSION_1;
+    }
+    return answer == UNIFIED;
 }
 
 struct numbers {
@@ -66,6 +72,9 @@ static void answer_v2(own struct ttrpc_call *call, const struct numbers *numbers
     pids.current = numbers->guests;
     cpu.usage_usec = numbers->counters.cpu_ns / 1000;
     cpu.user_usec = cpu.usage_usec;
+    cpu.nr_periods = numbers->counters.periods;
+    cpu.nr_throttled = numbers->counters.throttled_periods;
+    cpu.throttled_usec = numbers->counters.throttled_ns / 1000;
     memory.usage = numbers->counters.memory_bytes;
     memory.anon = memory.usage;
     memory.active_anon = memory.usage;
@@ -95,6 +104,9 @@ static void answer_v1(own struct ttrpc_call *call, const struct numbers *numbers
     pids.current = numbers->guests;
     usage.total = numbers->counters.cpu_ns;
     usage.user = usage.total;
+    throttling.periods = numbers->counters.periods;
+    throttling.throttled_periods = numbers->counters.throttled_periods;
+    throttling.throttled_time = numbers->counters.throttled_ns;
     cpu.usage = &usage;
     cpu.throttling = &throttling;
     used.usage = numbers->counters.memory_bytes;

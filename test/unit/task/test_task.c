@@ -414,7 +414,8 @@ static void stats_speak_of_cgroups_also_after_the_exit(void **state)
     struct ask ask;
 
     fake_plan.counters =
-        (struct engine_counters){.cpu_ns = 5000000, .memory_bytes = 65536, .oom = 1};
+        (struct engine_counters){.cpu_ns = 5000000, .memory_bytes = 65536, .oom = 1,
+                                 .periods = 9, .throttled_periods = 4, .throttled_ns = 3000};
     create_ok(world, "one");
     start_ok(world, "one", "");
     fake_run_exit(fake_run_at(0), RUN_EXITED, 0, "");
@@ -434,6 +435,9 @@ static void stats_speak_of_cgroups_also_after_the_exit(void **state)
                 NULL, response->stats->value.len, response->stats->value.data);
 
             assert_int_equal(metrics->cpu->usage->total, 5000000);
+            assert_int_equal(metrics->cpu->throttling->periods, 9);
+            assert_int_equal(metrics->cpu->throttling->throttled_periods, 4);
+            assert_int_equal(metrics->cpu->throttling->throttled_time, 3000);
             assert_int_equal(metrics->memory->usage->usage, 65536);
             assert_int_equal(metrics->memory->usage->limit, 1048576);
             assert_int_equal(metrics->memory_oom_control->oom_kill, 1);
