@@ -42,5 +42,6 @@ enum {
  * containerd, because containerd 1.6 does not say which one a call is about. */
 #define CONTROL_SOCKET "control.sock"
 #define CONTROL_TASK_PREFIX "task-"
+#define CONTROL_METRICS "metrics.sock" /* shim/daemon/window.h */
 #define CONTROL_LOCK "lock"
 #define CONTROL_LOG "skepd.log"

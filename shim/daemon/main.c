@@ -32,6 +32,7 @@
 #include "shim/daemon/life.h"
 #include "shim/daemon/logfile.h"
 #include "shim/daemon/options.h"
+#include "shim/daemon/window.h"
 #include "shim/pod/pods.h"
 #include "shim/pod/reservation.h"
 #include "shim/task/event.h"
@@ -55,6 +56,7 @@ struct daemon {
     struct service *service;
     struct doors *doors;
     struct control *control;
+    struct window *window;
     struct life *life;
 };
 
@@ -132,6 +134,7 @@ static void ending(void *owner)
     (void)snprintf(path, sizeof(path), "%s/" CONTROL_SOCKET, daemon->options.state);
     (void)unlink(path);
     doors_unlink(daemon->doors);
+    window_unlink(daemon->window);
 }
 
 /* ---- making and unmaking ---- */
@@ -175,6 +178,7 @@ static int daemon_open(struct daemon *daemon, struct fault *why)
     control = (struct control_tools){daemon->loop, daemon->pods, daemon->service, daemon->doors,
                                      daemon->options.state};
     TRY(control_new(&control, &daemon->control, why));
+    TRY(window_new(daemon->loop, daemon->pods, daemon->options.state, &daemon->window, why));
     life.loop = daemon->loop;
     daemon->life = life_new(&life);
     return 0;
@@ -183,6 +187,7 @@ static int daemon_open(struct daemon *daemon, struct fault *why)
 /* Half-built ones as well. The lock, in the life, is let go by the end of the program. */
 static void daemon_close(struct daemon *daemon)
 {
+    daemon->window = window_free(daemon->window);
     daemon->control = control_free(daemon->control);
     daemon->doors = doors_free(daemon->doors);
     daemon->service = service_free(daemon->service);
