@@ -13,6 +13,7 @@
 //! | `/sleep?ms=` | answers after that time |
 //! | `/count` | how many requests this instance has answered: 1 where each has its own |
 //! | `/eat?mib=` | takes so much memory; 507 where it is refused |
+//! | `/trailers` | a body, then the trailer `grpc-status: 0` |
 //! | `/trap`, `/spin` | never answers |
 
 use std::fmt::Write as _;
@@ -111,6 +112,16 @@ fn spin() -> ! {
     }
 }
 
+fn trailers(request: &IncomingRequest) -> Option<Fields> {
+    let is_wanted = request.path_with_query().is_some_and(|path| path == "/trailers");
+
+    is_wanted.then(|| {
+        let fields = Fields::new();
+        let _ = fields.append("grpc-status", b"0");
+        fields
+    })
+}
+
 fn answer(request: &IncomingRequest) -> Answer {
     let target = request.path_with_query().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
@@ -133,6 +144,7 @@ fn answer(request: &IncomingRequest) -> Answer {
         }
         "/count" => ok(format!("{count}\n")),
         "/eat" => eat(number(query, "mib")),
+        "/trailers" => ok("trailers follow\n"),
         "/trap" => std::process::abort(),
         "/spin" => spin(),
         _ => refuse(404, format!("no such path: {path}\n")),
@@ -154,7 +166,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Server {
         let _ = stream.flush();
         drop(stream);
         if sent.is_ok() {
-            let _ = OutgoingBody::finish(body, None);
+            let _ = OutgoingBody::finish(body, trailers(&request));
         }
     }
 }

@@ -2,7 +2,8 @@
 //! server3: an HTTP server for WASI 0.3 (`wasi:http/handler`), whose bodies are native streams.
 //!
 //! `/` says hello with the environment's `NAME`; `/echo` streams the request's body back;
-//! `/big?bytes=` streams so many bytes; `/sleep?ms=` waits without blocking; `/env`; `/trap`.
+//! `/big?bytes=` streams so many bytes; `/sleep?ms=` waits without blocking; `/env`; `/trap`;
+//! `/trailers` ends its body with the trailer `grpc-status: 0`.
 
 use wasip3::http::types::{ErrorCode, Fields, Request, Response};
 use wasip3::wit_bindgen::{StreamReader, StreamResult};
@@ -22,12 +23,21 @@ fn number(query: &str, name: &str) -> u64 {
 }
 
 fn respond(status: u16, body: StreamReader<u8>) -> Response {
+    respond_with(status, body, None)
+}
+
+fn respond_with(status: u16, body: StreamReader<u8>, last: Option<Fields>) -> Response {
     let (done, trailers) = wit_future::new(|| Ok(None));
     let fields = Fields::new();
     let _ = fields.append("content-type", b"text/plain");
     let (response, _sent) = Response::new(fields, Some(body), trailers);
 
-    drop(done); /* its default stands: no trailers */
+    match last {
+        Some(last) => spawn_local(async move {
+            let _ = done.write(Ok(Some(last))).await;
+        }),
+        None => drop(done), /* its default stands: no trailers */
+    }
     response.set_status_code(status).expect("a status of our own");
     response
 }
@@ -102,6 +112,11 @@ impl wasip3::exports::http::handler::Guest for Server {
             "/sleep" => {
                 monotonic_clock::wait_for(number(query, "ms") * 1_000_000).await;
                 text(200, "slept\n".into())
+            }
+            "/trailers" => {
+                let last = Fields::new();
+                let _ = last.append("grpc-status", b"0");
+                respond_with(200, stream_of(b"trailers follow\n".to_vec(), 16), Some(last))
             }
             "/trap" => std::process::abort(),
             _ => text(404, format!("no such path: {path}\n")),
