@@ -51,6 +51,9 @@ struct engine_limits {
     uint64_t head_ns;        /* for a request head, idle time before it included; default 30 s */
     uint64_t head_bytes;     /* of a request head; default 64 KiB, at least 8 KiB */
     uint64_t body_bytes;     /* of a request body; default 64 MiB */
+    uint64_t stream_max;     /* requests at once on one connection of HTTP/2, at most 1,000;
+                              default 100 */
+    uint64_t connection_requests; /* after so many a connection is closed; default: none */
 };
 
 /**
@@ -97,6 +100,7 @@ struct engine_network {
  * @network_id: written to the switchboard by each thread that works for the task; 0: no
  *              sockets at all, guests are refused with access-denied
  * @network:  of no meaning without @network_id
+ * @access_log: whether a server writes a line on stdout for each request
  */
 struct engine_grant {
     const char *name;
@@ -116,4 +120,5 @@ struct engine_grant {
     struct engine_latency *latency;
     uint32_t network_id;
     struct engine_network network;
+    bool access_log;
 };

@@ -174,12 +174,17 @@ static void decide_texts(const struct spec *spec, struct grant *grant)
 static void decide_annotated(const struct annotations *annotations, struct grant *grant)
 {
     grant->on_term_wait = annotations->on_term_wait;
+    grant->access_log = annotations->access_log;
     grant->limits.request_max = annotations->requests;
     grant->limits.request_ns = annotations->request_ns;
     grant->limits.queue_max = annotations->queue;
     grant->limits.queue_ns = annotations->queue_ns;
     grant->limits.connection_max = annotations->connections;
     grant->limits.body_bytes = annotations->body_bytes;
+    grant->limits.head_bytes = annotations->head_bytes;
+    grant->limits.head_ns = annotations->head_ns;
+    grant->limits.stream_max = annotations->stream_max;
+    grant->limits.connection_requests = annotations->connection_requests;
 }
 
 static void decide_files(const struct spec_process *process, struct grant *grant)
@@ -258,6 +263,7 @@ static void copy_places(const struct grant *from, struct grant *grant)
     grant->network = from->network;
     grant->port = from->port;
     grant->on_term_wait = from->on_term_wait;
+    grant->access_log = from->access_log;
 }
 
 int decide_exec(const struct grant *container, const struct spec *spec, own struct grant **ret,

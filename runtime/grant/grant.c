@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * On the wire: a version byte; arguments, environment (count, texts); cwd; folders (count, each a
- * guest path and a byte of flags); limits; network, on-term, port, user; the network's
+ * guest path and a byte of flags); limits; network, on-term, access log, port,
+ * user; the network's
  * rules and texts (each a byte that says whether it is there, and the text).
  */
 #include "runtime/grant/grant.h"
@@ -22,6 +23,8 @@ static const size_t limit_offsets[] = {
     offsetof(struct grant_limits, request_max),    offsetof(struct grant_limits, request_ns),
     offsetof(struct grant_limits, queue_max),      offsetof(struct grant_limits, queue_ns),
     offsetof(struct grant_limits, connection_max), offsetof(struct grant_limits, body_bytes),
+    offsetof(struct grant_limits, head_bytes),     offsetof(struct grant_limits, head_ns),
+    offsetof(struct grant_limits, stream_max),     offsetof(struct grant_limits, connection_requests),
 };
 _Static_assert(sizeof(struct grant_limits) == ARRAY_SIZE(limit_offsets) * sizeof(uint64_t),
                "every limit crosses the wire");
@@ -203,6 +206,7 @@ int grant_encode(const struct grant *grant, struct buf *out, struct fault *why)
     grant_limits_encode(&grant->limits, out);
     buf_put_u8(out, (uint8_t)grant->network);
     buf_put_u8(out, grant->on_term_wait ? 1 : 0);
+    buf_put_u8(out, grant->access_log ? 1 : 0);
     buf_put_le32(out, grant->port);
     buf_put_le64(out, (uint64_t)grant->user);
     put_network(grant, out);
@@ -278,15 +282,18 @@ static bool take_rest(struct cursor *in, struct grant *grant)
 {
     uint8_t network = 0;
     uint8_t wait = 0;
+    uint8_t access_log = 0;
     uint32_t port = 0;
     uint64_t user = 0;
 
     if (!take_flag(in, GRANT_NETWORK_POD, &network) || !take_flag(in, 1, &wait) ||
-        !cursor_le32(in, &port) || port > UINT16_MAX || !cursor_le64(in, &user)) {
+        !take_flag(in, 1, &access_log) || !cursor_le32(in, &port) || port > UINT16_MAX ||
+        !cursor_le64(in, &user)) {
         return false;
     }
     grant->network = (enum grant_network)network;
     grant->on_term_wait = wait != 0;
+    grant->access_log = access_log != 0;
     grant->port = (uint16_t)port;
     grant->user = (int64_t)user;
     return true;

@@ -52,6 +52,10 @@ struct grant_limits {
     uint64_t queue_ns;
     uint64_t connection_max;
     uint64_t body_bytes;
+    uint64_t head_bytes;
+    uint64_t head_ns;
+    uint64_t stream_max;
+    uint64_t connection_requests;
 };
 
 enum grant_network {
@@ -85,6 +89,7 @@ struct grant {
     own char *netns;  /* path of a namespace to enter, or NULL: made for the task (POD) */
     uint16_t port;    /* where a server listens: PORT of the environment, else 8080 */
     bool on_term_wait; /* skep.dev/on-term: wait */
+    bool access_log;   /* skep.dev/access-log: stdout */
     int64_t user;     /* process.user.uid: owner of files where it matters */
     own char *termination_log; /* path on the node of the mount at /dev/termination-log, or NULL */
     own char **ignored; /* what the spec asked for and a component has no use of, in words */

@@ -98,8 +98,8 @@ static int read_size(const struct row *row, const char *value, struct annotation
 
     if (!text_to_bytes(text_of(value), row->most, &bytes) || bytes < row->least) {
         return fault(why, FAULT_INVALID, "annotation " ANNOTATION_PREFIX "%s must be a size like "
-                     "64Mi of at most %" PRIu64 " bytes, not \"%.100s\"", row->key, row->most,
-                     value);
+                     "64Mi, from %" PRIu64 " to %" PRIu64 " bytes, not \"%.100s\"", row->key,
+                     row->least, row->most, value);
     }
     store(row, bytes, ret);
     return 0;

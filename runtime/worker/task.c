@@ -24,6 +24,10 @@ void task_limits(const struct grant_limits *limits, struct engine_limits *ret)
         .queue_ns = limits->queue_ns,
         .request_ns = limits->request_ns,
         .body_bytes = limits->body_bytes,
+        .head_bytes = limits->head_bytes,
+        .head_ns = limits->head_ns,
+        .stream_max = limits->stream_max,
+        .connection_requests = limits->connection_requests,
     };
 }
 
@@ -121,6 +125,7 @@ int task_start(struct task_start *start, struct engine_task **ret, struct fault 
         .hosts = grant->network_texts[GRANT_TEXT_HOSTS],
         .trust = grant->network_texts[GRANT_TEXT_TRUST],
     };
+    given.access_log = grant->access_log;
     given.counters = stats_page_counters(start->page, start->message->slot);
     given.latency = stats_page_latency(start->page, start->message->slot);
     task_limits(&grant->limits, &given.limits);

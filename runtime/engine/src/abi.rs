@@ -70,6 +70,8 @@ pub struct Limits {
     pub head_ns: u64,
     pub head_bytes: u64,
     pub body_bytes: u64,
+    pub stream_max: u64,
+    pub connection_requests: u64,
 }
 
 #[repr(C)]
@@ -106,6 +108,7 @@ pub struct Grant {
     pub latency: *mut Latency,
     pub network_id: u32,
     pub network: Network,
+    pub access_log: bool,
 }
 
 #[repr(C)]

@@ -30,7 +30,7 @@ impl Default for Complaints {
 impl Complaints {
     pub fn say(&self, stderr: &Output, text: &str) {
         if let Some(lines) = self.lines(text, Instant::now()) {
-            stderr.offer(&lines);
+            let _ = stderr.offer(&lines);
         }
     }
 

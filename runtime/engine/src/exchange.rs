@@ -75,13 +75,15 @@ async fn instantiate(
     let task = &server.task;
     let until = Instant::now() + task.limits().queue_time;
     loop {
+        let alone = task.budget.held() == 0;
         let refused = match attempt(server, pre).await {
             Ok(made) => return Ok(made),
             Err(Start::NoRoom(text)) => text,
             Err(ended) => return Err(ended),
         };
         let freed = pin!(task.budget.freed());
-        if task.budget.held() == 0 || Instant::now() >= until {
+        // Only who is refused with nobody beside it, before and after, has no room at all.
+        if (alone && task.budget.held() == 0) || Instant::now() >= until {
             return Err(Start::NoRoom(refused));
         }
         // Time or memory: whichever it was that passed, the next attempt tells.

@@ -36,6 +36,8 @@ pub struct Grant {
     pub slot: Slot,
     /// `None`: no sockets at all.
     pub network: Option<Arc<Network>>,
+    /// Whether a server writes a line on stdout for each request.
+    pub access_log: bool,
 }
 
 /// A grant that was read and found in order; its descriptors are still the caller's.
@@ -50,6 +52,7 @@ pub struct Checked {
     folders: Vec<(RawFd, String, bool)>,
     slot: Slot,
     network: Option<Arc<Network>>,
+    access_log: bool,
 }
 
 impl Checked {
@@ -72,6 +75,7 @@ impl Checked {
             folders,
             slot,
             network: unsafe { network(given, slot) }?,
+            access_log: given.access_log,
         };
         checked.check_descriptors()?;
         Ok(checked)
@@ -127,6 +131,7 @@ impl Checked {
                 .collect(),
             slot: self.slot,
             network: self.network,
+            access_log: self.access_log,
         }
     }
 }

@@ -8,11 +8,13 @@
 //! [`server`] (its two kinds), [`guest`] (what a store holds), [`queue`] (who runs when).
 
 mod abi;
+mod access;
 mod admission;
 mod ceilings;
 mod command;
 mod complaints;
 mod component;
+mod connection;
 mod counters;
 mod crew;
 mod engine;
@@ -22,6 +24,7 @@ mod fault;
 mod files;
 mod grant;
 mod guest;
+mod http2;
 mod limits;
 mod linker;
 mod memory;

@@ -14,6 +14,7 @@ pub const NO_LIMIT: u64 = u64::MAX;
 const WEIGHT_MAX: u64 = 10_000;
 const HEAD_BYTES_MIN: u64 = 8 << 10;
 const HEAD_BYTES_MAX: u64 = 16 << 20;
+const STREAMS_MAX: u64 = 1_000;
 const PERIOD_MIN: Duration = Duration::from_millis(1);
 
 /// Farther away than any of our clocks will be asked for.
@@ -36,6 +37,9 @@ pub struct Limits {
     pub head_time: Duration,
     pub head_bytes: usize,
     pub body_bytes: u64,
+    /// Streams of one connection of HTTP/2.
+    pub stream_max: u32,
+    pub connection_requests: u64,
 }
 
 impl Limits {
@@ -67,12 +71,24 @@ impl Limits {
             head_time: time(or(given.head_ns, 30_000_000_000)),
             head_bytes: count(head_bytes),
             body_bytes: or(given.body_bytes, 64 << 20),
+            stream_max: streams(given)?,
+            connection_requests: or(given.connection_requests, NO_LIMIT),
         })
     }
 
     /// Resources that one instance may hold.
     pub fn handles(&self) -> usize {
         ceilings::handles(self.handle_max, self.memory_bytes)
+    }
+}
+
+fn streams(given: &abi::Limits) -> Result<u32> {
+    match u32::try_from(or(given.stream_max, 100)) {
+        Ok(streams) if u64::from(streams) <= STREAMS_MAX => Ok(streams),
+        _ => Err(Why::invalid(format_args!(
+            "a connection has at most {STREAMS_MAX} streams, not {}",
+            given.stream_max
+        ))),
     }
 }
 

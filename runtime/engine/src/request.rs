@@ -83,7 +83,7 @@ async fn try_answer(server: &Arc<Server>, request: Request<Incoming>, since: Ins
         return Err(Refusal::Busy);
     };
     let (reply, answer) = Reply::new();
-    let request = request.map(|body| limited(body, limits.body_bytes));
+    let request = request.map(|body| limited(body, limits.body_bytes, &reply));
     let work = {
         let server = server.clone();
         async move {
@@ -173,13 +173,17 @@ fn body_length(request: &Request<Incoming>) -> Option<u64> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn limited(body: Incoming, bytes: u64) -> WasiBody {
+/// A body without a length is too large when it has become so: that is the answer, unless the
+/// guest has given one.
+fn limited(body: Incoming, bytes: u64, reply: &Reply) -> WasiBody {
     if bytes == NO_LIMIT {
         return body.map_err(Error::from).boxed_unsync();
     }
     let limit = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let reply = reply.clone();
     let error = move |error: Box<dyn std::error::Error + Send + Sync>| {
         if error.is::<LengthLimitError>() {
+            reply.send(Err(Refusal::TooLarge));
             return Error::HttpRequestBodySize(Some(bytes));
         }
         match error.downcast::<hyper::Error>() {

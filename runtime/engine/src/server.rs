@@ -1,30 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A server: a listening socket, connections, and a soft end.
+//! A server: a listening socket, and a soft end.
 //!
-//! Belongs here: accepting, HTTP/1 connections, draining. Does not belong here: a single
-//! request (request.rs).
+//! Belongs here: accepting, draining. Does not belong here: a connection (connection.rs).
 //!
 //! While idle a server is this one future, waiting for its listener.
 
-use crate::admission::Pass;
+use crate::access::AccessLog;
 use crate::complaints::Complaints;
+use crate::connection;
 use crate::crew::Crew;
 use crate::engine::Level;
 use crate::fault::Ending;
 use crate::grant::Grant;
-use crate::request;
 use crate::task::{Stop, Task};
 use futures::future::{Either, select};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// How long accepting rests when there are no descriptors or no memory for a connection.
@@ -38,6 +33,7 @@ pub struct Server {
     pub grant: Arc<Grant>,
     pub crew: Arc<Crew>,
     pub complaints: Complaints,
+    pub access: Option<Arc<AccessLog>>,
     closing: watch::Sender<bool>,
 }
 
@@ -52,6 +48,7 @@ pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>, listener: std::net::TcpLi
         grant: grant.clone(),
         crew: Arc::default(),
         complaints: Complaints::default(),
+        access: grant.access_log.then(|| AccessLog::new(grant.output.clone())),
         closing: watch::Sender::new(false),
     });
     let stop = match select(pin!(accept(&server, listener)), pin!(task.stopped())).await {
@@ -66,9 +63,8 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) -> Infallible {
     loop {
         let Some(pass) = server.task.connections.enter(FOREVER).await else { continue };
         match listener.accept().await {
-            Ok((stream, _)) => {
-                prepare(&stream, server.task.limits().request_time);
-                server.crew.spawn(connection(server.clone(), stream, pass));
+            Ok((stream, peer)) => {
+                server.crew.spawn(connection::serve(server.clone(), stream, peer, pass));
             }
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
@@ -77,24 +73,6 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) -> Infallible {
                 tokio::time::sleep(REST).await;
             }
         }
-    }
-}
-
-/// Answers are written whole, so waiting to fill packets only delays them. A peer that takes
-/// nothing of its answer for as long as a request may last is gone.
-fn prepare(stream: &TcpStream, patience: Duration) {
-    let _ = stream.set_nodelay(true);
-    let ms = libc::c_int::try_from(patience.as_millis()).unwrap_or(libc::c_int::MAX);
-    let length = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: an integer on the stack and its size. Without it the connection works as well.
-    unsafe {
-        libc::setsockopt(
-            stream.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_USER_TIMEOUT,
-            (&raw const ms).cast(),
-            length,
-        );
     }
 }
 
@@ -107,32 +85,13 @@ fn is_the_peers(error: &io::Error) -> bool {
     )
 }
 
-async fn connection(server: Arc<Server>, stream: TcpStream, _pass: Pass) {
-    let mut closing = server.closing.subscribe();
-    let limits = server.task.limits();
-    let serve = {
-        let server = server.clone();
-        service_fn(move |request| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(request::answer(&server, request).await) }
-        })
-    };
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.head_time)
-            .max_buf_size(limits.head_bytes)
-            .serve_connection(TokioIo::new(stream), serve)
-    );
-    let soft_end = pin!(async { drop(closing.wait_for(|closing| *closing).await) });
-    // How a connection broke is the peer's business.
-    if let Either::Right(_) = select(connection.as_mut(), soft_end).await {
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
-    }
-}
-
 impl Server {
+    /// Completes when nothing new may begin.
+    pub async fn closed(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        drop(self.closing.subscribe().wait_for(|closing| *closing).await);
+    }
+
     async fn finish(&self, stop: Stop) -> Ending {
         let mut cut = 0;
         let mut last = stop;
@@ -146,6 +105,9 @@ impl Server {
         }
         self.crew.dismiss();
         self.crew.gone().await;
+        if let Some(access) = &self.access {
+            access.finish();
+        }
         if last == Stop::Kill || cut == 0 {
             return Task::obeyed(last, String::new());
         }

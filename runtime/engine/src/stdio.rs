@@ -301,9 +301,20 @@ impl Output {
         Ok(())
     }
 
-    /// Adds a line of our own if there is room for it now; a reader that does not keep up
-    /// loses it.
-    pub fn offer(&self, line: &str) {
-        let _ = self.write(line.as_bytes());
+    /// Adds lines of our own if there is room for them now, all or nothing; a reader that does
+    /// not keep up loses them. Whether they were taken.
+    pub fn offer(&self, lines: &str) -> bool {
+        let Some(handle) = &self.handle else { return true };
+        let mut kept = self.kept();
+        if !self.drained(&mut kept).unwrap_or(false) {
+            return false;
+        }
+        match unless_blocked(handle.write(lines.as_bytes())) {
+            Ok(Some(done)) => {
+                kept.extend_from_slice(&lines.as_bytes()[done..]);
+                true
+            }
+            Ok(None) | Err(_) => false,
+        }
     }
 }

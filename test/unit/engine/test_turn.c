@@ -146,6 +146,39 @@ static void a_quota_holds_a_spinner_back(void **state)
     assert_int_equal(free_one.counters.throttled_ns, 0);
 }
 
+static void a_quota_can_be_changed_while_it_runs(void **state)
+{
+    struct engine_limits limits = {.cpu_quota_ns = UINT64_C(2) * MS,
+                                   .cpu_period_ns = UINT64_C(20) * MS};
+    struct engine_why why = {0};
+    struct house_task limited;
+    struct house_task free_one;
+    uint64_t used = 0;
+
+    (void)state;
+    prepare(&limited);
+    prepare(&free_one);
+    spin(&limited);
+    spin(&free_one);
+    let_use(&limited, UINT64_C(100) * MS);
+    assert_int_equal(engine_task_update(limited.task, &limits, &why), 0);
+    let_use(&free_one, UINT64_C(20) * MS);
+    used = cpu_of(&limited);
+    let_use(&free_one, UINT64_C(400) * MS);
+    used = cpu_of(&limited) - used;
+    /* Without it, side by side: as much as the other one. */
+    assert_true(used < UINT64_C(250) * MS);
+    limits.cpu_quota_ns = 0;
+    assert_int_equal(engine_task_update(limited.task, &limits, &why), 0);
+    let_use(&limited, UINT64_C(20) * MS);
+    used = cpu_of(&free_one);
+    let_use(&limited, UINT64_C(400) * MS);
+    /* Side by side: with its quota the other one would have had ten times as much. */
+    assert_true(cpu_of(&free_one) - used < UINT64_C(1600) * MS);
+    end(&limited);
+    end(&free_one);
+}
+
 static void a_pause_stops_a_guest_until_it_is_resumed(void **state)
 {
     struct house_task paused;
@@ -221,6 +254,7 @@ int main(void)
         cmocka_unit_test(light_work_gets_through_a_crowd_of_spinners),
         cmocka_unit_test(time_is_shared_by_weight),
         cmocka_unit_test(a_quota_holds_a_spinner_back),
+        cmocka_unit_test(a_quota_can_be_changed_while_it_runs),
         cmocka_unit_test(a_pause_stops_a_guest_until_it_is_resumed),
         cmocka_unit_test(a_paused_task_starts_when_it_is_resumed),
         cmocka_unit_test(sleeping_guests_cost_no_time),

@@ -180,7 +180,10 @@ static void annotations_are_limits_too(void **state)
         granted("{\"process\":{},\"annotations\":{\"skep.dev/requests\":\"5\","
                 "\"skep.dev/request-timeout\":\"3s\",\"skep.dev/queue\":\"6\","
                 "\"skep.dev/queue-timeout\":\"4s\",\"skep.dev/connections\":\"7\","
-                "\"skep.dev/max-body\":\"8k\",\"skep.dev/on-term\":\"wait\"}}", &artifact);
+                "\"skep.dev/max-body\":\"8k\",\"skep.dev/on-term\":\"wait\","
+                "\"skep.dev/max-head\":\"9k\",\"skep.dev/head-timeout\":\"5s\","
+                "\"skep.dev/keep-alive-requests\":\"8\",\"skep.dev/streams\":\"9\","
+                "\"skep.dev/access-log\":\"stdout\"}}", &artifact);
 
     (void)state;
     assert_int_equal(grant->limits.request_max, 5);
@@ -189,6 +192,11 @@ static void annotations_are_limits_too(void **state)
     assert_int_equal(grant->limits.queue_ns, 4000000000);
     assert_int_equal(grant->limits.connection_max, 7);
     assert_int_equal(grant->limits.body_bytes, 8000);
+    assert_int_equal(grant->limits.head_bytes, 9000);
+    assert_int_equal(grant->limits.head_ns, 5000000000);
+    assert_int_equal(grant->limits.connection_requests, 8);
+    assert_int_equal(grant->limits.stream_max, 9);
+    assert_true(grant->access_log);
     assert_true(grant->on_term_wait);
 }
 

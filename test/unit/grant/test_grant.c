@@ -34,6 +34,7 @@ static struct grant *sample(void)
     grant->netns = COPY_TEXT("/run/netns/x");
     grant->port = 8080;
     grant->on_term_wait = true;
+    grant->access_log = true;
     grant->user = 1000;
     return grant;
 }
@@ -67,6 +68,7 @@ static void a_grant_comes_back_without_what_the_worker_must_not_know(void **stat
     assert_null(again->netns);
     assert_int_equal(again->port, 8080);
     assert_true(again->on_term_wait);
+    assert_true(again->access_log);
     assert_int_equal(again->user, 1000);
 }
 

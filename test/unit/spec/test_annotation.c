@@ -29,7 +29,10 @@ static void each_key_sets_its_field(void **state)
         {"skep.dev/port", "9090"},          {"skep.dev/requests", "7"},
         {"skep.dev/queue", "8"},            {"skep.dev/queue-timeout", "250ms"},
         {"skep.dev/request-timeout", "2m"}, {"skep.dev/connections", "9"},
-        {"skep.dev/max-body", "16Mi"},      {"io.kubernetes.cri.sandbox-id", "anything"},
+        {"skep.dev/max-body", "16Mi"},      {"skep.dev/max-head", "16Ki"},
+        {"skep.dev/head-timeout", "5s"},    {"skep.dev/keep-alive-requests", "10"},
+        {"skep.dev/streams", "11"},         {"skep.dev/access-log", "stdout"},
+        {"io.kubernetes.cri.sandbox-id", "anything"},
     };
     struct spec spec = {.annotations = pairs, .annotations_count = ARRAY_SIZE(pairs)};
     struct annotations said = {0};
@@ -46,6 +49,11 @@ static void each_key_sets_its_field(void **state)
     assert_int_equal(said.request_ns, 120 * NS_PER_S);
     assert_int_equal(said.connections, 9);
     assert_int_equal(said.body_bytes, 16 << 20);
+    assert_int_equal(said.head_bytes, 16 << 10);
+    assert_int_equal(said.head_ns, 5 * NS_PER_S);
+    assert_int_equal(said.connection_requests, 10);
+    assert_int_equal(said.stream_max, 11);
+    assert_true(said.access_log);
 }
 
 static void the_default_word_can_be_said(void **state)
@@ -101,8 +109,11 @@ static void a_value_out_of_bounds_is_refused_with_what_would_be_right(void **sta
         {"request-timeout", "25h",
          "a number with ms, s, m or h, from 1ms to 86400000ms, not \"25h\""},
         {"request-timeout", "s", "a number with ms, s, m or h, from 1ms to 86400000ms, not \"s\""},
-        {"max-body", "2000Gi", "a size like 64Mi of at most 1099511627776 bytes, not \"2000Gi\""},
-        {"max-body", "0", "a size like 64Mi of at most 1099511627776 bytes, not \"0\""},
+        {"max-body", "2000Gi", "a size like 64Mi, from 1 to 1099511627776 bytes, not \"2000Gi\""},
+        {"max-body", "0", "a size like 64Mi, from 1 to 1099511627776 bytes, not \"0\""},
+        {"max-head", "8191", "a size like 64Mi, from 8192 to 16777216 bytes, not \"8191\""},
+        {"streams", "1001", "a number from 1 to 1000, not \"1001\""},
+        {"access-log", "stderr", "none or stdout, not \"stderr\""},
     };
 
     (void)state;
