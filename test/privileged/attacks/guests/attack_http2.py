@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Clients of HTTP/2 that mean harm to a server: frames that cost it more than them, and answers that
-nobody takes; beside an honest server in the same worker."""
+"""Clients of HTTP/2 that mean harm to a server: frames that cost it more than them; beside an honest server in the same worker."""
 import socket
 import struct
 import sys
@@ -124,22 +123,6 @@ def empty_data():
         yield frame(DATA, 0, 1) * 200
 
 
-def unread(port):
-    """Answers of 100 streams on each of 60 connections, none of which takes a byte."""
-    held = []
-    try:
-        for _ in range(60):
-            sock = opened(port, window=0)
-            held.append(sock)
-            sock.sendall(b"".join(frame(HEADERS, END_STREAM | END_HEADERS, stream, asked("/big?bytes=10000000"))
-                                  for stream in range(1, 201, 2)))
-        time.sleep(3)
-    finally:
-        for sock in held:
-            sock.close()
-    return [], True
-
-
 # id, in words, what is sent, what is wrong with what came back
 ROWS = [
     ("h2-resets", "100,000 requests, each reset at once", lambda port: flood(port, resets("/")), over),
@@ -152,9 +135,6 @@ ROWS = [
     ("h2-empty-data", "100,000 frames of a body without a byte", lambda port: flood(port, empty_data()), any_end),
     ("h2-pings", "1,000,000 pings whose answers nobody reads",
      lambda port: flood(port, (frame(PING, 0, 0, b"12345678") * 1000 for _ in range(1000))), any_end),
-    ("h2-settings", "300,000 settings",
-     lambda port: flood(port, (frame(SETTINGS) * 300 for _ in range(1000))), any_end),
-    ("h2-unread", "6,000 answers of which nobody takes a byte", unread, over),
 ]
 
 
