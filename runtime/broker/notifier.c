@@ -69,7 +69,7 @@ static int serve(struct notifier *notifier, struct sockets_worker *worker,
     AUTO(fd_close) int fd = -1;
     struct seccomp_notif_addfd give = {
         .id = call->id, .flags = SECCOMP_ADDFD_FLAG_SEND, .newfd_flags = O_CLOEXEC};
-    int done = go(notifier, &network->place);
+    int done = go(notifier, &network->site->place);
 
     if (done < 0) {
         return done;
@@ -142,7 +142,7 @@ static void answer(struct notifier *notifier, struct sockets_worker *worker)
     sockets->counts.stale += done == -ENOENT ? 1 : 0;
     sockets->counts.refused += done < 0 && done != -ENOENT ? 1 : 0;
     if (network) {
-        network_leave(network);
+        network_leave(sockets, network);
     }
     (void)pthread_mutex_unlock(&sockets->lock);
 }

@@ -33,6 +33,18 @@ static int by_number(const struct sockets_worker *one, const struct sockets_work
 RB_PROTOTYPE_INTERNAL(worker_tree, sockets_worker, link, by_number, UNUSED static)
 RB_GENERATE_INTERNAL(worker_tree, sockets_worker, link, by_number, UNUSED static)
 
+static int by_place(const struct site *one, const struct site *other)
+{
+    if (one->place.device != other->place.device) {
+        return one->place.device < other->place.device ? -1 : 1;
+    }
+    return one->place.inode < other->place.inode ? -1
+                                                 : (one->place.inode > other->place.inode ? 1 : 0);
+}
+
+RB_PROTOTYPE_INTERNAL(site_tree, site, link, by_place, UNUSED static)
+RB_GENERATE_INTERNAL(site_tree, site, link, by_place, UNUSED static)
+
 int sockets_rule(uint64_t domain, uint64_t type, uint64_t protocol)
 {
     const uint64_t flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
@@ -63,11 +75,22 @@ struct network *network_use(struct sockets_worker *worker, uint32_t id)
     return network;
 }
 
-void network_leave(struct network *network)
+/* With the lock held. */
+static void site_leave(struct sockets *sockets, struct site *site)
+{
+    site->networks--;
+    if (site->networks == 0) {
+        (void)RB_REMOVE(site_tree, &sockets->sites, site);
+        (void)fd_close(site->place.netns);
+        free(site);
+    }
+}
+
+void network_leave(struct sockets *sockets, struct network *network)
 {
     network->users--;
     if (network->users == 0) {
-        (void)fd_close(network->place.netns);
+        site_leave(sockets, network->site);
         free(network);
     }
 }
@@ -150,6 +173,7 @@ int sockets_new(const struct sockets_options *options, own struct sockets **ret,
     (void)pthread_mutex_init(&sockets->lock, NULL);
     (void)pthread_cond_init(&sockets->left, NULL);
     RB_INIT(&sockets->workers);
+    RB_INIT(&sockets->sites);
     sockets->epoll = epoll_create1(EPOLL_CLOEXEC);
     sockets->end = eventfd(0, EFD_CLOEXEC);
     if (sockets->epoll < 0 || sockets->end < 0 ||
@@ -230,7 +254,7 @@ struct sockets_worker *sockets_dismiss(own struct sockets_worker *worker)
     }
     while ((void)(network = RB_MIN(network_tree, &worker->networks)), network) {
         (void)RB_REMOVE(network_tree, &worker->networks, network);
-        network_leave(network);
+        network_leave(sockets, network);
     }
     (void)pthread_mutex_unlock(&sockets->lock);
     (void)fd_close(worker->listener);
@@ -238,28 +262,54 @@ struct sockets_worker *sockets_dismiss(own struct sockets_worker *worker)
     return NULL;
 }
 
-int sockets_grant(struct sockets_worker *worker, int netns, uint32_t *ret_id, struct fault *why)
+/* With the lock held. The site of a namespace, with one more network; NULL: errno says why. */
+static struct site *site_enter(struct sockets *sockets, int netns)
 {
-    AUTO(fd_close) int copy = fd_duplicate(netns);
-    struct network *network = NULL;
+    struct site wanted = {.networks = 0};
+    struct site *site = NULL;
     struct stat about;
 
-    if (copy < 0 || fstat(copy, &about) < 0) {
-        return fault_sys(why, copy < 0 ? copy : -errno, "keep a network namespace for sockets");
+    if (fstat(netns, &about) < 0) {
+        return NULL;
     }
+    wanted.place = (struct place){-1, about.st_dev, about.st_ino};
+    site = RB_FIND(site_tree, &sockets->sites, &wanted);
+    if (!site) {
+        wanted.place.netns = fcntl(netns, F_DUPFD_CLOEXEC, 3);
+        if (wanted.place.netns < 0) {
+            return NULL;
+        }
+        site = NEW(struct site);
+        site->place = wanted.place;
+        (void)RB_INSERT(site_tree, &sockets->sites, site);
+    }
+    site->networks++;
+    return site;
+}
+
+int sockets_grant(struct sockets_worker *worker, int netns, uint32_t *ret_id, struct fault *why)
+{
+    struct network *network = NULL;
+    struct site *site = NULL;
+    int failed = 0;
+
     if (worker->networks_count >= SOCKETS_NETWORKS_MAX || worker->last_id == UINT32_MAX) {
         return fault(why, FAULT_LIMIT, "a worker serves at most %d networks", SOCKETS_NETWORKS_MAX);
     }
-    network = NEW(struct network);
-    network->users = 1;
-    network->place = (struct place){TAKE_FD(copy), about.st_dev, about.st_ino};
     (void)pthread_mutex_lock(&worker->sockets->lock);
-    network->id = ++worker->last_id;
-    worker->networks_count++;
-    (void)RB_INSERT(network_tree, &worker->networks, network);
+    site = site_enter(worker->sockets, netns);
+    failed = errno;
+    if (site) {
+        network = NEW(struct network);
+        network->users = 1;
+        network->site = site;
+        network->id = ++worker->last_id;
+        worker->networks_count++;
+        (void)RB_INSERT(network_tree, &worker->networks, network);
+        *ret_id = network->id;
+    }
     (void)pthread_mutex_unlock(&worker->sockets->lock);
-    *ret_id = network->id;
-    return 0;
+    return site ? 0 : fault_sys(why, -failed, "keep a network namespace for sockets");
 }
 
 void sockets_revoke(struct sockets_worker *worker, uint32_t id)
@@ -272,7 +322,7 @@ void sockets_revoke(struct sockets_worker *worker, uint32_t id)
     if (network) {
         (void)RB_REMOVE(network_tree, &worker->networks, network);
         worker->networks_count--;
-        network_leave(network); /* the tree's own use of it */
+        network_leave(worker->sockets, network); /* the tree's own use of it */
     }
     (void)pthread_mutex_unlock(&worker->sockets->lock);
 }

@@ -22,11 +22,19 @@ struct place {
     ino_t inode;
 };
 
+/* A place that networks are in. Ten thousand pods of the node's own network cost one descriptor. */
+struct site {
+    RB_ENTRY(site) link;
+    unsigned networks; /* that are in it */
+    struct place place;
+};
+RB_HEAD(site_tree, site);
+
 struct network {
     RB_ENTRY(network) link;
     uint32_t id;
     unsigned users; /* the table and every thread that answers from it */
-    struct place place;
+    struct site *site;
     struct request_bucket bucket;
 };
 RB_HEAD(network_tree, network);
@@ -52,6 +60,7 @@ struct sockets {
     pthread_mutex_t lock; /* of all below, and of the tables of all workers */
     pthread_cond_t left;  /* a worker has no users any more */
     struct worker_tree workers;
+    struct site_tree sites;
     uint64_t last_number;
     unsigned paused; /* workers that wait for their turn */
     struct sockets_counts counts;
@@ -75,4 +84,4 @@ void sockets_resume(struct sockets *sockets, uint64_t now_ns);
 
 /* With the lock held: the network, with one more user, or NULL. */
 struct network *network_use(struct sockets_worker *worker, uint32_t id);
-void network_leave(struct network *network);
+void network_leave(struct sockets *sockets, struct network *network);

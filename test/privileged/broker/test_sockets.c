@@ -275,6 +275,42 @@ static void a_worker_killed_in_a_call_leaves_nothing(void **state)
     scene_end(&scene);
 }
 
+static int first_free(void)
+{
+    int fd = fd_duplicate(0);
+
+    return fd_close(fd), fd;
+}
+
+static void many_networks_of_one_namespace_keep_one_descriptor(void **state)
+{
+    enum { MANY = 1000 };
+    const struct sockets_options options = {
+        .user = sandbox_user(SANDBOX_WORKER), .network = plenty, .worker = plenty};
+    struct fault why = {0};
+    struct scene scene;
+    uint32_t ids[MANY];
+    int before;
+
+    (void)state;
+    scene_begin(&scene, &options, ask_a_hundred_times);
+    before = first_free();
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(sockets_grant(scene.worker, netns_descriptor(scene.pods[1].netns),
+                                       &ids[i], &why), 0);
+    }
+    assert_int_equal(first_free(), before);
+    sockets_revoke(scene.worker, scene.ids[1]); /* whose descriptor it was at first */
+    assert_int_equal(first_free(), before);
+    for (int i = 0; i < MANY; i++) {
+        sockets_revoke(scene.worker, ids[i]);
+    }
+    assert_true(first_free() < before); /* with the last of them the namespace is let go */
+    scene_go(&scene);
+    (void)scene_wait(&scene);
+    scene_end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_worker_that_asks_too_often_waits),
         cmocka_unit_test(without_a_broker_the_answer_is_no),
         cmocka_unit_test(a_worker_killed_in_a_call_leaves_nothing),
+        cmocka_unit_test(many_networks_of_one_namespace_keep_one_descriptor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
