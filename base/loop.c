@@ -25,6 +25,7 @@ struct loop_io {
     uv_poll_t uv; /* first: handles are freed by this address */
     loop_io_fn *fn;
     void *owner;
+    unsigned wanted; /* events that the kernel was told of */
 };
 
 struct loop_timer {
@@ -41,6 +42,12 @@ struct loop_signal {
 
 struct loop_waker {
     uv_async_t uv;
+    loop_fn *fn;
+    void *owner;
+};
+
+struct loop_turn {
+    uv_idle_t uv; /* while it runs, the loop looks for events but does not wait for them */
     loop_fn *fn;
     void *owner;
 };
@@ -125,6 +132,9 @@ static void io_ready(uv_poll_t *poll, int status, int events)
     struct loop_io *io = (struct loop_io *)(void *)poll;
     unsigned what = 0;
 
+    if (status < 0) {
+        io->wanted = 0; /* libuv has stopped it */
+    }
     what |= status < 0 || (events & UV_READABLE) != 0 ? (unsigned)LOOP_READ : 0U;
     what |= (events & UV_WRITABLE) != 0 ? (unsigned)LOOP_WRITE : 0U;
     what |= (events & UV_DISCONNECT) != 0 ? (unsigned)LOOP_HANGUP : 0U;
@@ -150,6 +160,10 @@ void loop_io_want(struct loop_io *io, unsigned events)
 {
     int what = 0;
 
+    if (events == io->wanted) {
+        return; /* libuv would forget the descriptor and add it anew: two system calls */
+    }
+    io->wanted = events;
     what |= (events & LOOP_READ) != 0 ? UV_READABLE : 0;
     what |= (events & LOOP_WRITE) != 0 ? UV_WRITABLE : 0;
     what |= (events & LOOP_HANGUP) != 0 ? UV_DISCONNECT : 0;
@@ -349,6 +363,37 @@ struct loop_waker *loop_waker_free(own struct loop_waker *waker)
 {
     if (waker) {
         handle_close(&waker->uv);
+    }
+    return NULL;
+}
+
+static void turn_came(uv_idle_t *uv)
+{
+    struct loop_turn *turn = (struct loop_turn *)(void *)uv;
+
+    (void)uv_idle_stop(uv); /* first: the owner may ask again */
+    turn->fn(turn->owner);
+}
+
+own struct loop_turn *loop_turn_new(struct loop *loop, loop_fn *fn, void *owner)
+{
+    struct loop_turn *turn = NEW(struct loop_turn);
+
+    turn->fn = fn;
+    turn->owner = owner;
+    (void)uv_idle_init(&loop->uv, &turn->uv);
+    return turn;
+}
+
+void loop_turn_ask(struct loop_turn *turn)
+{
+    (void)uv_idle_start(&turn->uv, turn_came);
+}
+
+struct loop_turn *loop_turn_free(own struct loop_turn *turn)
+{
+    if (turn) {
+        handle_close(&turn->uv);
     }
     return NULL;
 }

@@ -22,6 +22,7 @@ struct loop_timer;
 struct loop_signal;
 struct loop_child;
 struct loop_waker;
+struct loop_turn;
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 };
 
@@ -94,3 +95,8 @@ void loop_work(struct loop *loop, loop_fn *work, loop_fn *done, void *owner);
 own struct loop_waker *loop_waker_new(struct loop *loop, loop_fn *fn, void *owner) MUST_USE;
 void loop_wake(struct loop_waker *waker); /* Thread: any. */
 struct loop_waker *loop_waker_free(own struct loop_waker *waker);
+
+/* Calls @fn once in the loop's next turn after loop_turn_ask(), without a system call. */
+own struct loop_turn *loop_turn_new(struct loop *loop, loop_fn *fn, void *owner) MUST_USE;
+void loop_turn_ask(struct loop_turn *turn);
+struct loop_turn *loop_turn_free(own struct loop_turn *turn);

@@ -25,7 +25,7 @@ struct image_reader {
     struct requests requests;
     char *address;
     char *accept;
-    struct loop_waker *turn;
+    struct loop_turn *turn;
     int socket;
     int pid;
     struct loop_io *io;
@@ -244,7 +244,7 @@ int image_reader_new(struct loop *loop, const char *address, const char *accept,
     requests_init(&reader->requests, loop, request_late, reader);
     reader->address = COPY_TEXT(address);
     reader->accept = COPY_TEXT(accept);
-    reader->turn = loop_waker_new(loop, reader_turn, reader);
+    reader->turn = loop_turn_new(loop, reader_turn, reader);
     reader->socket = -1;
     *ret = reader;
     return 0;
@@ -256,7 +256,7 @@ struct image_reader *image_reader_free(own struct image_reader *reader)
         requests_close(&reader->requests);
         child_kill(reader);
         reader->child = loop_child_forget(reader->child);
-        reader->turn = loop_waker_free(reader->turn);
+        reader->turn = loop_turn_free(reader->turn);
         reader_enter(reader);
         reader_leave(reader);
     }
@@ -280,7 +280,7 @@ struct image_request *image_find(struct image_reader *reader, const char *namesp
 
     keep_identifier(request, "a namespace", namespace_id, request->question.space);
     keep_identifier(request, "an id", id, request->question.container);
-    loop_wake(reader->turn);
+    loop_turn_ask(reader->turn);
     return request;
 }
 
@@ -292,7 +292,7 @@ struct image_request *image_hash(struct image_reader *reader, int file, image_fn
     if (request->file < 0) {
         (void)fault_sys(&request->refused, request->file, "hand over the component");
     }
-    loop_wake(reader->turn);
+    loop_turn_ask(reader->turn);
     return request;
 }
 

@@ -6,7 +6,7 @@
 #include "runtime/supervisor/later.h"
 
 struct laters {
-    struct loop_waker *waker;
+    struct loop_turn *asked;
     TAILQ_HEAD(, later) items;
     uint64_t turn; /* of items that are added now */
 };
@@ -30,14 +30,14 @@ own struct laters *laters_new(struct loop *loop)
 
     TAILQ_INIT(&laters->items);
     laters->turn = 1;
-    laters->waker = loop_waker_new(loop, turn_run, laters);
+    laters->asked = loop_turn_new(loop, turn_run, laters);
     return laters;
 }
 
 struct laters *laters_free(own struct laters *laters)
 {
     if (laters) {
-        laters->waker = loop_waker_free(laters->waker);
+        laters->asked = loop_turn_free(laters->asked);
         free(laters);
     }
     return NULL;
@@ -48,7 +48,7 @@ void laters_add(struct laters *laters, struct later *item)
     if (item->turn == 0) {
         item->turn = laters->turn;
         TAILQ_INSERT_TAIL(&laters->items, item, next);
-        loop_wake(laters->waker);
+        loop_turn_ask(laters->asked);
     }
 }
 
