@@ -86,7 +86,14 @@ static size_t fds_taken(struct msghdr *message, int fds[FD_PACKET_FDS_MAX])
     return count;
 }
 
-int fd_receive(int socket, void *bytes, size_t room, int *fds, size_t *ret_count)
+static void close_all(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)fd_close(fds[i]);
+    }
+}
+
+int fd_receive_lossy(int socket, void *bytes, size_t room, struct fd_received *ret)
 {
     union rights rights = {.bytes = {0}};
     struct iovec part = {.iov_base = bytes, .iov_len = room};
@@ -94,8 +101,6 @@ int fd_receive(int socket, void *bytes, size_t room, int *fds, size_t *ret_count
                              .msg_iovlen = 1,
                              .msg_control = rights.bytes,
                              .msg_controllen = sizeof(rights.bytes)};
-    int came[FD_PACKET_FDS_MAX];
-    size_t count;
     ssize_t got;
 
     do {
@@ -104,19 +109,34 @@ int fd_receive(int socket, void *bytes, size_t room, int *fds, size_t *ret_count
     if (got < 0) {
         return -errno;
     }
-    count = fds_taken(&message, came);
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || count > *ret_count) {
-        for (size_t i = 0; i < count; i++) {
-            (void)fd_close(came[i]);
-        }
+    ret->count = fds_taken(&message, ret->fds);
+    /* There is room for as many as a packet may carry, so what was cut off had no number to get. */
+    ret->lost = (message.msg_flags & MSG_CTRUNC) != 0;
+    if ((message.msg_flags & MSG_TRUNC) != 0 || ret->lost) {
+        close_all(ret->fds, ret->count);
+        ret->count = 0;
+    }
+    return (message.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : (int)got;
+}
+
+int fd_receive(int socket, void *bytes, size_t room, int *fds, size_t *ret_count)
+{
+    struct fd_received came = {.count = 0};
+    int got = fd_receive_lossy(socket, bytes, room, &came);
+
+    if (got < 0) {
+        return got;
+    }
+    if (came.lost || came.count > *ret_count) {
+        close_all(came.fds, came.count);
         *ret_count = 0;
-        return -EMSGSIZE;
+        return came.lost ? -EMFILE : -EMSGSIZE;
     }
-    if (count > 0) {
-        memcpy(fds, came, sizeof(int) * count);
+    if (came.count > 0) {
+        memcpy(fds, came.fds, sizeof(int) * came.count);
     }
-    *ret_count = count;
-    return (int)got;
+    *ret_count = came.count;
+    return got;
 }
 
 int fd_peer(int socket, int *ret_pid, uint32_t *ret_uid)

@@ -59,9 +59,20 @@ int fd_send(int socket, const void *bytes, size_t length, const int *fds, size_t
  * @fds:       room for descriptors, which the caller then owns (close-on-exec)
  * @ret_count: in: room in @fds; out: how many came; more than fit is -EMSGSIZE, all closed
  *
- * Return: bytes of the packet, 0 at the end of the connection, or negative errno. Thread: any.
+ * Return: bytes of the packet, 0 at the end of the connection, or negative errno: -EMFILE when it
+ * came with descriptors and this process may have no more. Thread: any.
  */
 int fd_receive(int socket, void *bytes, size_t room, int *fds, size_t *ret_count) MUST_USE;
+
+/* What came with a packet. */
+struct fd_received {
+    int fds[FD_PACKET_FDS_MAX]; /* the caller's, close-on-exec */
+    size_t count;
+    bool lost; /* there were descriptors, and this process may have no more: it got none */
+};
+
+/* The same for who can answer a packet whose descriptors were lost. Return: as above. */
+int fd_receive_lossy(int socket, void *bytes, size_t room, struct fd_received *ret) MUST_USE;
 
 /**
  * fd_peer() - the process at the other end of a unix socket

@@ -136,16 +136,35 @@ static void send_waiting(struct channel *channel)
     loop_io_want(channel->io, LOOP_READ);
 }
 
+static void tell(struct channel *channel, const struct message *message, struct fd_received *came)
+{
+    if (came->lost) {
+        channel->events.on_lost(channel->owner, message);
+    } else {
+        channel->events.on_message(channel->owner, message, came->fds, came->count);
+    }
+}
+
+/* Is it a message that may come, with what belongs to it? */
+static int read_packet(const struct channel *channel, struct text packet,
+                       const struct fd_received *came, struct message *ret, struct fault *why)
+{
+    if (came->lost && !channel->events.on_lost) {
+        return fault_sys(why, -EMFILE, "receive descriptors from the other side");
+    }
+    return message_decode(packet, came->lost ? MESSAGE_FDS_LOST : came->count, channel->receive,
+                          ret, why);
+}
+
 /* Return: 0 to go on, 1 when there is nothing more, negative when the channel has ended. */
 static int receive_one(struct channel *channel)
 {
     char bytes[MESSAGE_BYTES_MAX];
-    int fds[FD_PACKET_FDS_MAX];
-    size_t count = ARRAY_SIZE(fds);
+    struct fd_received came = {.count = 0};
     struct message message;
     struct fault why = {0};
     bool freed = false;
-    int got = fd_receive(channel->socket, bytes, sizeof(bytes), fds, &count);
+    int got = fd_receive_lossy(channel->socket, bytes, sizeof(bytes), &came);
 
     if (got == -EAGAIN) {
         return 1;
@@ -155,7 +174,7 @@ static int receive_one(struct channel *channel)
         return 0;
     }
     if (got == 0) {
-        close_all(fds, count);
+        close_all(came.fds, came.count);
         end(channel, NULL);
         return -1;
     }
@@ -164,15 +183,14 @@ static int receive_one(struct channel *channel)
         end(channel, &why);
         return -1;
     }
-    if (message_decode((struct text){bytes, (size_t)got}, count, channel->receive, &message,
-                       &why) < 0) {
-        close_all(fds, count);
+    if (read_packet(channel, (struct text){bytes, (size_t)got}, &came, &message, &why) < 0) {
+        close_all(came.fds, came.count);
         end(channel, &why);
         return -1;
     }
     channel->freed = &freed;
-    channel->events.on_message(channel->owner, &message, fds, count);
-    close_all(fds, count);
+    tell(channel, &message, &came);
+    close_all(came.fds, came.count);
     if (freed) {
         return -1;
     }

@@ -26,6 +26,8 @@ struct channel_events {
     void (*on_message)(void *owner, const struct message *message, int *fds, size_t count);
     /* Once: the peer is gone (@failed NULL), or broke the rules; nothing is called after it. */
     void (*on_end)(void *owner, const struct fault *failed);
+    /* A message came, and its descriptors were lost: this process may have no more. NULL: it ends. */
+    void (*on_lost)(void *owner, const struct message *message);
 };
 
 /**

@@ -24,6 +24,9 @@ enum { MESSAGE_VERSION = 2, MESSAGE_BYTES_MAX = 2048, MESSAGE_FDS_MAX = 5 + GRAN
 
 enum message_direction { MESSAGE_DOWN, MESSAGE_UP };
 
+/* In place of a number of descriptors: there were some, and this process had no room for them. */
+#define MESSAGE_FDS_LOST SIZE_MAX
+
 /* START: which descriptors follow the grant's, in this order. */
 enum message_present {
     MESSAGE_STDIN = 1,
@@ -105,7 +108,8 @@ void message_encode(const struct message *message, struct buf *out);
 /**
  * message_decode() - read a packet that a hostile peer may have written
  * @packet:    all of its bytes
- * @fds:       how many descriptors came with it; must be as many as the message says
+ * @fds:       how many descriptors came with it; must be as many as the message says, or
+ *             MESSAGE_FDS_LOST
  * @direction: which messages are expected
  * @ret:       the message; texts are NUL-terminated UTF-8 without control bytes
  * @why:       FAULT_INVALID naming message and field

@@ -2,11 +2,31 @@
 /* Descriptors come in the order of message.def: the grant, what is present, the folders. */
 #include "runtime/worker/task.h"
 
+#include <stddef.h>
+
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/fs.h"
 #include "runtime/grant/grant.h"
 #include "runtime/stats/page.h"
+
+/* The wire's numbers are the engine's. */
+_Static_assert((int)MESSAGE_COMMAND == (int)ENGINE_COMMAND &&
+                   (int)MESSAGE_SERVER == (int)ENGINE_SERVER &&
+                   (int)MESSAGE_LIBRARY == (int)ENGINE_LIBRARY,
+               "what a component is");
+_Static_assert((int)MESSAGE_EXITED_BY_ITSELF == (int)ENGINE_EXITED &&
+                   (int)MESSAGE_TRAPPED == (int)ENGINE_TRAPPED &&
+                   (int)MESSAGE_OOM == (int)ENGINE_OOM &&
+                   (int)MESSAGE_KILLED == (int)ENGINE_KILLED &&
+                   (int)MESSAGE_STOPPED == (int)ENGINE_STOPPED &&
+                   (int)MESSAGE_FAILED == (int)ENGINE_FAILED,
+               "how a task ends");
+
+/* The task's number is the first field of all of these. */
+_Static_assert(offsetof(struct message, kill.task) == offsetof(struct message, drain.task) &&
+                   offsetof(struct message, kill.task) == offsetof(struct message, update.task),
+               "one way to find the task");
 
 void task_limits(const struct grant_limits *limits, struct engine_limits *ret)
 {

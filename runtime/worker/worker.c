@@ -17,22 +17,10 @@
 #include "runtime/stats/page.h"
 #include "runtime/stats/switchboard.h"
 #include "runtime/wire/channel.h"
+#include "runtime/worker/files.h"
 #include "runtime/worker/mailbox.h"
 #include "runtime/worker/shelf.h"
 #include "runtime/worker/task.h"
-
-/* The wire's numbers are the engine's. */
-_Static_assert((int)MESSAGE_COMMAND == (int)ENGINE_COMMAND &&
-                   (int)MESSAGE_SERVER == (int)ENGINE_SERVER &&
-                   (int)MESSAGE_LIBRARY == (int)ENGINE_LIBRARY,
-               "what a component is");
-_Static_assert((int)MESSAGE_EXITED_BY_ITSELF == (int)ENGINE_EXITED &&
-                   (int)MESSAGE_TRAPPED == (int)ENGINE_TRAPPED &&
-                   (int)MESSAGE_OOM == (int)ENGINE_OOM &&
-                   (int)MESSAGE_KILLED == (int)ENGINE_KILLED &&
-                   (int)MESSAGE_STOPPED == (int)ENGINE_STOPPED &&
-                   (int)MESSAGE_FAILED == (int)ENGINE_FAILED,
-               "how a task ends");
 
 enum { LINES_WAITING_MAX = 1024 };
 
@@ -54,6 +42,7 @@ struct worker {
     struct engine *engine; /* NULL before HELLO */
     struct stats_page *page;
     struct switchboard *board;
+    struct files files;
     struct shelf components;
     struct shelf tasks;
     char last_words[FAULT_TEXT_MAX];
@@ -61,16 +50,18 @@ struct worker {
 
 static void on_message(void *owner, const struct message *message, int *fds, size_t count);
 static void on_end(void *owner, const struct fault *failed);
+static void on_lost(void *owner, const struct message *message);
 static void on_ending(void *owner, uint64_t number, const struct engine_exit *end);
 static void on_log(void *owner, enum engine_log_level level, const char *text);
 
 int worker_new(const struct worker_plan *plan, own struct worker **ret, struct fault *why)
 {
-    static const struct channel_events from_channel = {on_message, on_end};
+    static const struct channel_events from_channel = {on_message, on_end, on_lost};
     static const struct mailbox_events from_mailbox = {on_ending, on_log};
     AUTO(worker_free) struct worker *worker = NEW(struct worker);
 
     worker->plan = *plan;
+    worker->files = files_read();
     worker->mailbox = mailbox_new(plan->loop, &from_mailbox, worker);
     TRY(channel_new(plan->loop, plan->socket, MESSAGE_DOWN, &from_channel, worker,
                     &worker->channel, why));
@@ -165,6 +156,19 @@ static void answer(struct worker *worker, const struct message *message, const i
         why.kind == FAULT_LIMIT) {
         give_up(worker, &why);
     }
+}
+
+static void on_lost(void *owner, const struct message *message)
+{
+    struct worker *worker = (struct worker *)owner;
+    struct message refusal;
+    struct fault why = {0};
+
+    if (!files_refuse(worker->files, message, &refusal, &why)) {
+        give_up(worker, &why);
+        return;
+    }
+    answer(worker, &refusal, NULL);
 }
 
 /* Runs on engine threads. */
@@ -305,6 +309,7 @@ static int start_task(struct worker *worker, const struct message_start *message
         return fault(why, FAULT_NOT_FOUND, "component %" PRIu64 " is not loaded",
                      message->component);
     }
+    TRY(files_check(worker->files, fds, count, why));
     if (shelf_find(&worker->tasks, message->task)) {
         return fault(why, FAULT_EXISTS, "task %" PRIu64 " is there already", message->task);
     }
@@ -339,11 +344,6 @@ static struct engine_task *running(struct worker *worker, uint64_t number)
 
     return place ? OWNER_OF(place, struct task, place)->engine : NULL;
 }
-
-/* The task's number is the first field of all of these. */
-_Static_assert(offsetof(struct message, kill.task) == offsetof(struct message, drain.task) &&
-                   offsetof(struct message, kill.task) == offsetof(struct message, update.task),
-               "one way to find the task");
 
 static void do_verb(struct worker *worker, const struct message *message, int *fds, size_t count)
 {

@@ -60,7 +60,7 @@ static void on_end(void *owner, const struct fault *failed)
     loop_stop(side->loop);
 }
 
-static const struct channel_events events = {on_message, on_end};
+static const struct channel_events events = {.on_message = on_message, .on_end = on_end};
 
 static void side_init(struct side *side, struct loop *loop, int socket,
                       enum message_direction receive)

@@ -73,7 +73,7 @@ void scene_send(struct scene *scene, const struct message *message, const int *f
 
 void scene_begin(struct scene *scene)
 {
-    static const struct channel_events events = {on_message, on_end};
+    static const struct channel_events events = {.on_message = on_message, .on_end = on_end};
     struct worker_plan plan = {.ready = doors};
     struct fault why = {0};
     int pair[2];

@@ -2,6 +2,8 @@
 /* What a worker answers, and what it does with its tasks. */
 #include "test/unit/worker/scene.h"
 
+#include <sys/resource.h>
+
 static void hello_is_answered_with_the_engine_s_size_and_the_walls(void **state)
 {
     struct scene scene;
@@ -285,6 +287,68 @@ static void the_worker_is_over_when_the_supervisor_leaves(void **state)
     scene_end(&scene);
 }
 
+/* So that no descriptor with a number of @below or more can be made. */
+static void limit_descriptors(rlim_t below, struct rlimit *ret_before)
+{
+    struct rlimit less;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, ret_before), 0);
+    less = *ret_before;
+    less.rlim_cur = below;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+}
+
+static void a_task_whose_descriptors_find_no_room_is_refused_and_others_live(void **state)
+{
+    struct rlimit before;
+    struct scene scene;
+    int free_number;
+
+    (void)state;
+    scene_ready(&scene);
+    scene_start(&scene, 1, "wait");
+    scene_await(&scene, MESSAGE_STARTED, 1);
+    scene_start(&scene, 2, "wait"); /* on its way: our own descriptor of it is closed */
+    free_number = fd_duplicate(0);
+    (void)fd_close(free_number);
+    limit_descriptors((rlim_t)free_number, &before);
+    scene_await(&scene, MESSAGE_STARTED, 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(scene.last.started.task, 2);
+    assert_int_equal(scene.last.started.ok, 0);
+    assert_non_null(strstr(scene.last.started.text, "no descriptors for another task"));
+    scene_start(&scene, 3, "wait");
+    scene_await(&scene, MESSAGE_STARTED, 1);
+    assert_int_equal(scene.last.started.ok, 1);
+    scene_ask(&scene, MESSAGE_KILL, 1);
+    scene_await(&scene, MESSAGE_EXITED, 1);
+    scene_end(&scene);
+}
+
+static void the_last_descriptors_are_not_for_tasks(void **state)
+{
+    struct rlimit before;
+    struct scene scene;
+
+    (void)state;
+    limit_descriptors(64, &before);
+    scene_ready(&scene);
+    for (uint64_t task = 1; task <= 4; task++) { /* the fake keeps none; so we take them */
+        scene_start(&scene, task, "wait");
+        scene_await(&scene, MESSAGE_STARTED, 1);
+        assert_int_equal(scene.last.started.ok, 1);
+    }
+    for (int taken = fd_duplicate(0); taken < 59; taken = fd_duplicate(0)) {
+        assert_true(taken > 0);
+    }
+    scene_start(&scene, 5, "wait"); /* its grant arrives as 60, of which on none are for tasks */
+    scene_await(&scene, MESSAGE_STARTED, 1);
+    assert_int_equal(scene.last.started.ok, 0);
+    assert_non_null(strstr(scene.last.started.text, "of 64 that a process may open, 60 are for"));
+    scene_end(&scene);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +367,8 @@ int main(void)
         cmocka_unit_test(a_grant_that_is_garbage_is_refused),
         cmocka_unit_test(no_end_is_lost_when_the_supervisor_does_not_read),
         cmocka_unit_test(a_flood_of_lines_is_cut_and_counted),
+        cmocka_unit_test(a_task_whose_descriptors_find_no_room_is_refused_and_others_live),
+        cmocka_unit_test(the_last_descriptors_are_not_for_tasks),
         cmocka_unit_test(the_worker_is_over_when_the_supervisor_leaves),
     };
 
