@@ -41,7 +41,8 @@ enum engine_log_level { ENGINE_LOG_ERROR, ENGINE_LOG_WARN, ENGINE_LOG_INFO, ENGI
 /* Takes a line, borrowed for the call. Runs on any thread; must not block. */
 typedef void engine_log_fn(void *owner, enum engine_log_level level, const char *text);
 
-/* How large an engine is; vm.max_map_count may clamp it (logged). */
+/* How large an engine is; vm.max_map_count, the limits of open files and of address space may clamp
+ * it (logged). */
 struct engine_options {
     uint32_t threads;   /* that run guests, at most 256; 0: one per CPU */
     uint32_t instances; /* of components, alive at once over all tasks; 0: 16,000 */
