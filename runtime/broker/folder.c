@@ -244,6 +244,10 @@ int folders_open(const struct folders_plan *plan, own struct folders **ret, stru
         return fault(why, FAULT_LIMIT, "a task has at most %d mounts, not %zu", GRANT_FOLDERS_MAX,
                      plan->grant->folders_count);
     }
+    if (plan->grant->folders_count == 0) {
+        *ret = TAKE(folders);
+        return 0;
+    }
     if (plan->plain) {
         TRY(plain_open(plan->grant, folders, why));
     } else {

@@ -41,6 +41,9 @@ struct decide_input {
 int decide(const struct spec *spec, const struct decide_input *input, own struct grant **ret,
            struct fault *why) MUST_USE;
 
+/* Does decide() ask @input->is_file about this spec? Thread: any. */
+bool decide_asks(const struct spec *spec);
+
 /**
  * decide_exec() - the grant of another process in a container
  * @container: the container's grant

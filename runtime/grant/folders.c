@@ -112,6 +112,16 @@ static bool is_bind(const struct spec_mount *mount)
            has_option(mount, "rbind");
 }
 
+bool decide_asks(const struct spec *spec)
+{
+    for (size_t i = 0; i < spec->mounts_count; i++) {
+        if (is_bind(&spec->mounts[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const struct grant_folder *find_folder(const struct grant *grant, const char *guest)
 {
     for (size_t i = 0; i < grant->folders_count; i++) {

@@ -16,10 +16,13 @@
 #include "runtime/grant/grant.h"
 #include "runtime/supervisor/description.h"
 #include "runtime/supervisor/inside.h"
+#include "runtime/supervisor/later.h"
 #include "runtime/supervisor/run.h"
 
 struct opening {
     struct supervisor *supervisor;
+    struct later here; /* told in a later turn; only of one that nothing keeps waiting */
+    bool is_away;      /* it runs off the loop */
     opening_fn *fn; /* NULL: forgotten */
     void *owner;
     own struct grant *grant; /* folders, user, network and port only */
@@ -168,21 +171,45 @@ static void opening_work(void *owner)
     (void)open_all(opening, &opening->failed);
 }
 
-static void opening_done(void *owner)
+static void opening_free(own struct opening *opening)
 {
-    struct opening *opening = (struct opening *)owner;
-    struct supervisor *supervisor = opening->supervisor;
-
-    if (opening->fn) {
-        opening->fn(opening->owner, &opening->opened,
-                    opening->failed.kind == FAULT_NONE ? NULL : &opening->failed);
-    }
     opened_fini(&opening->opened);
     (void)grant_free(opening->grant);
     (void)fd_close(opening->netns);
     free(opening->address);
     free(opening);
+}
+
+static void opening_tell(void *owner)
+{
+    struct opening *opening = (struct opening *)owner;
+
+    if (opening->fn) {
+        opening->fn(opening->owner, &opening->opened,
+                    opening->failed.kind == FAULT_NONE ? NULL : &opening->failed);
+    }
+    opening_free(opening);
+}
+
+static void opening_done(void *owner)
+{
+    struct supervisor *supervisor = ((struct opening *)owner)->supervisor;
+
+    opening_tell(owner);
     supervisor_opening_done(supervisor);
+}
+
+/* Does it touch a file system, or a namespace that is not ours? */
+static bool may_block(const struct opening *opening)
+{
+    const struct grant *grant = opening->grant;
+
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        if (grant->network_files[i] && (opening->texts & 1U << i) != 0) {
+            return true;
+        }
+    }
+    return grant->folders_count > 0 || grant->network == GRANT_NETWORK_POD || opening->netns >= 0;
 }
 
 struct opening *opening_begin(struct supervisor *supervisor, const struct run_plan *plan,
@@ -199,14 +226,24 @@ struct opening *opening_begin(struct supervisor *supervisor, const struct run_pl
                                 .server = description->kind == RUN_SERVER,
                                 .texts = description->texts,
                                 .opened = {.listener = -1, .network = -1}};
-    supervisor->openings++;
-    loop_work(supervisor->loop, opening_work, opening_done, opening);
+    if (may_block(opening)) {
+        opening->is_away = true;
+        supervisor->openings++;
+        loop_work(supervisor->loop, opening_work, opening_done, opening);
+    } else {
+        opening_work(opening);
+        opening->here = (struct later){.fn = opening_tell, .owner = opening};
+        laters_add(supervisor->laters, &opening->here);
+    }
     return opening;
 }
 
 void opening_forget(struct opening *opening)
 {
-    if (opening) {
+    if (opening && opening->is_away) {
         opening->fn = NULL;
+    } else if (opening) {
+        laters_remove(opening->supervisor->laters, &opening->here);
+        opening_free(opening);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening: what a grant names becomes descriptors, off the loop.
+ * Opening: what a grant names becomes descriptors, off the loop where that may block.
  *
  * Belongs here: folders, the namespace, the listener, as one piece of work.
  * Does not belong here: how each is made (runtime/broker).

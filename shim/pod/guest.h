@@ -40,7 +40,8 @@ enum guest_state {
 
 /* What happens to a guest; told by the run. The owner of these is shim/task. */
 struct guest_hooks {
-    /* Open the guest's stdio. Thread: a pool's; may block; touches ->stdio and texts alone. */
+    /* Open the guest's stdio; touches ->stdio and texts alone. Thread: a pool's, where it may block,
+     * because it names a stream. */
     int (*open)(struct guest *guest, struct fault *why);
     void (*started)(struct guest *guest, const struct fault *failed);
     void (*exited)(struct guest *guest, const struct run_exit *end);

@@ -2,7 +2,8 @@
 /*
  * Steps, each ending in the next one's start: read (pool) -> look for the image -> open (pool) ->
  * hash the component's file -> load. A reservation spares the first two; an artifact
- * spares the hash; a sandbox is ready after it is opened. Execs begin at "open".
+ * spares the hash; a sandbox is ready after it is opened. Execs begin at "open". A container that
+ * names no file of the node is opened without the pool: to wake a thread takes longer.
  *
  * On the pool the prepare and its guest belong to that thread; the loop only looks at
  * ->in_pool and ->cancelled then.
@@ -104,6 +105,17 @@ void prepare_in_pool(struct prepare *prepare, prepare_step_fn *step, prepare_nex
     prepare->step = step;
     prepare->next = next;
     loop_work(prepare->tools->loop, pool_work, pool_done, prepare);
+}
+
+void prepare_here(struct prepare *prepare, prepare_step_fn *step, prepare_next_fn *next)
+{
+    struct fault why = {0};
+
+    if (step(prepare, &why) < 0) {
+        prepare_finish(prepare, &why);
+    } else {
+        next(prepare);
+    }
 }
 
 void prepare_cancel(struct prepare *prepare)

@@ -82,7 +82,19 @@ static int open_rootfs(struct prepare *prepare, struct fault *why)
                                  &prepare->component, why);
 }
 
-/* Thread: a pool's. */
+/* Does opening it touch what may block: streams, mounts, a namespace that is to be made? */
+static bool may_block(const struct prepare *prepare)
+{
+    const struct container *container = prepare->container;
+    const struct guest *guest = prepare->guest;
+    bool in_rootfs = container->form == IMAGE_TAR || container->form == IMAGE_NONE;
+
+    return guest->in[0] != '\0' || guest->out[0] != '\0' || guest->err[0] != '\0' ||
+           guest->terminal || (in_rootfs && !container->is_sandbox) ||
+           prepare->network.network == CONTAINER_NETWORK_OWN || decide_asks(prepare->spec);
+}
+
+/* Thread: a pool's, if it may block. */
 static int step_open(struct prepare *prepare, struct fault *why)
 {
     struct container *container = prepare->container;
@@ -111,7 +123,11 @@ static void open_all(struct prepare *prepare)
         prepare_finish(prepare, &why);
         return;
     }
-    prepare_in_pool(prepare, step_open, prepare_opened);
+    if (may_block(prepare)) {
+        prepare_in_pool(prepare, step_open, prepare_opened);
+    } else {
+        prepare_here(prepare, step_open, prepare_opened);
+    }
 }
 
 static void look_at_spec(struct prepare *prepare)

@@ -49,6 +49,8 @@ own struct prepare *prepare_new(struct guest *guest, prepare_fn *fn) MUST_USE;
 void prepare_finish(own struct prepare *prepare, const struct fault *failed);
 /* Run @step on the pool, then @next on the loop; a failure, or having been cancelled, finishes. */
 void prepare_in_pool(struct prepare *prepare, prepare_step_fn *step, prepare_next_fn *next);
+/* The same at once, for a step that has nothing to wait for. */
+void prepare_here(struct prepare *prepare, prepare_step_fn *step, prepare_next_fn *next);
 /* Wait for the container's image, which is asked for unless it was, then @next. */
 void prepare_find_image(struct prepare *prepare, prepare_next_fn *next);
 /* The last steps: hash what was opened, and load. */

@@ -101,12 +101,12 @@ static void created(struct guest *guest, const struct fault *failed)
         remove_now(service, container, failure_told, failure);
         return;
     }
-    log_info("task created", "id=%s/%s pid=%u domain=%s", container->namespace_id, container->id,
-             guest->pid, container->domain);
     guest_move(guest, GUEST_CREATED);
     publish_created(service, guest);
     response.pid = guest->pid;
     ttrpc_answer_message(TAKE(guest->call), &response.base);
+    log_info("task created", "id=%s/%s pid=%u domain=%s", container->namespace_id, container->id,
+             guest->pid, container->domain);
 }
 
 /* Checks, admits, and copies what outlives the call. */
