@@ -95,3 +95,6 @@ UNUSED static inline void memory_free_auto(void *held)
 {
     free(*(void **)held);
 }
+
+/* Gives what was freed back to the kernel, which may take milliseconds. Thread: any. */
+void memory_trim(void);

@@ -2,6 +2,7 @@
 /* Memory for sizes that we chose ourselves: it is there, or the program ends with a sentence. */
 #include "base/attr.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,4 +36,9 @@ void *memory_free(own void *memory)
 {
     free(memory);
     return NULL;
+}
+
+void memory_trim(void)
+{
+    (void)malloc_trim(0);
 }

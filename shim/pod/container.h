@@ -40,7 +40,9 @@ enum { CONTAINER_WORD_MAX = 255 };
 TAILQ_HEAD(guest_list, guest);
 
 struct container {
-    RB_ENTRY(container) link; /* in pods */
+    RB_ENTRY(container) link;    /* in pods */
+    RB_ENTRY(container) by_pid;  /* of a sandbox that is prepared */
+    bool has_pid;                /* is in it */
     struct pods *pods;
     char namespace_id[IDENTIFIER_MAX + 1];
     char id[IDENTIFIER_MAX + 1];

@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A red-black tree, so that listings and tests are in a stable order. */
+/*
+ * A red-black tree, so that listings and tests are in a stable order. Sandboxes are in a second one:
+ * every container of a pod is created with the pid of its sandbox.
+ */
 #include "shim/pod/pods.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/loop.h"
 #include "base/text.h"
 #include "shim/pod/container.h"
 
+enum { PODS_CROWD = 256 };
+
 RB_HEAD(container_tree, container);
+RB_HEAD(sandbox_tree, container);
 
 struct pods {
     struct pods_tools tools;
     struct container_tree tree;
+    struct sandbox_tree sandboxes;
     size_t count;
+    size_t most; /* since memory was given back */
     uint32_t last_pid;
     bool wrapped;
 };
@@ -29,6 +38,18 @@ static int container_order(const struct container *a, const struct container *b)
 RB_PROTOTYPE_INTERNAL(container_tree, container, link, container_order, UNUSED static)
 RB_GENERATE_INTERNAL(container_tree, container, link, container_order, UNUSED static)
 
+/* A thread's number may come again while a container that had it is being taken apart. */
+static int sandbox_order(const struct container *a, const struct container *b)
+{
+    if (a->init.pid != b->init.pid) {
+        return a->init.pid < b->init.pid ? -1 : 1;
+    }
+    return container_order(a, b);
+}
+
+RB_PROTOTYPE_INTERNAL(sandbox_tree, container, by_pid, sandbox_order, UNUSED static)
+RB_GENERATE_INTERNAL(sandbox_tree, container, by_pid, sandbox_order, UNUSED static)
+
 own struct pods *pods_new(const struct pods_tools *tools)
 {
     struct pods *pods = NEW(struct pods);
@@ -36,6 +57,7 @@ own struct pods *pods_new(const struct pods_tools *tools)
     pods->tools = *tools;
     pods->last_pid = PODS_PID_ABOVE;
     RB_INIT(&pods->tree);
+    RB_INIT(&pods->sandboxes);
     return pods;
 }
 
@@ -85,6 +107,7 @@ int pods_admit(struct pods *pods, const struct pods_name *name, struct container
     }
     container->pods = pods;
     pods->count++;
+    pods->most = pods->count > pods->most ? pods->count : pods->most;
     *ret = container;
     return 0;
 }
@@ -112,15 +135,39 @@ struct container *pods_find(struct pods *pods, const char *namespace_id, const c
 
 struct container *pods_find_sandbox(struct pods *pods, const char *namespace_id, uint64_t pid)
 {
-    struct container *each = NULL;
+    struct container key = {.init = {.pid = (uint32_t)pid}}; /* before all that have the pid */
+    struct container *each = pid > UINT32_MAX ? NULL : RB_NFIND(sandbox_tree, &pods->sandboxes, &key);
 
-    RB_FOREACH(each, container_tree, &pods->tree) {
-        if (each->is_sandbox && each->init.pid == pid &&
-            strcmp(each->namespace_id, namespace_id) == 0) {
-            return each;
-        }
+    while (each && each->init.pid == pid && strcmp(each->namespace_id, namespace_id) != 0) {
+        each = RB_NEXT(sandbox_tree, &pods->sandboxes, each);
     }
-    return NULL;
+    return each && each->init.pid == pid ? each : NULL;
+}
+
+void pods_name_sandbox(struct container *sandbox)
+{
+    sandbox->has_pid = !RB_INSERT(sandbox_tree, &sandbox->pods->sandboxes, sandbox);
+}
+
+/* Thread: a pool's. */
+static void trim(void *unused)
+{
+    (void)unused;
+    memory_trim();
+}
+
+static void trimmed(void *unused)
+{
+    (void)unused;
+}
+
+/* The allocator keeps what it once had: after a crowd has gone, the kernel gets it back. */
+static void give_back(struct pods *pods)
+{
+    if (pods->most >= PODS_CROWD && pods->count <= pods->most / 2) {
+        pods->most = pods->count;
+        loop_work(pods->tools.loop, trim, trimmed, NULL);
+    }
 }
 
 own struct container *pods_take(struct container *container)
@@ -128,7 +175,11 @@ own struct container *pods_take(struct container *container)
     struct pods *pods = container->pods;
 
     (void)RB_REMOVE(container_tree, &pods->tree, container);
+    if (container->has_pid) {
+        (void)RB_REMOVE(sandbox_tree, &pods->sandboxes, container);
+    }
     pods->count--;
+    give_back(pods);
     return container;
 }
 

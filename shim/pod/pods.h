@@ -73,6 +73,9 @@ int pods_admit(struct pods *pods, const struct pods_name *name, struct container
 /* The container, or NULL; one that is still PREPARING is found as well. */
 struct container *pods_find(struct pods *pods, const char *namespace_id, const char *id);
 
+/* From now on the sandbox is found by its pid, which does not change any more. */
+void pods_name_sandbox(struct container *sandbox);
+
 /* The sandbox of a namespace that reports this pid, or NULL. */
 struct container *pods_find_sandbox(struct pods *pods, const char *namespace_id, uint64_t pid);
 

@@ -194,6 +194,7 @@ void prepare_opened(struct prepare *prepare)
 
     if (container->is_sandbox) {
         prepare->guest->is_virtual = true;
+        pods_name_sandbox(container);
         prepare_finish(prepare, NULL);
     } else if (prepare->component >= 0) {
         hash_component(prepare);

@@ -52,13 +52,15 @@ static const struct ttrpc_method *method_find(const struct ttrpc_server *server,
 {
     bool service = false;
 
+    /* Names of methods differ in their first bytes, those of services only near their end. */
     for (const struct ttrpc_method *each = server->methods; each->service; each++) {
-        if (strcmp(each->service, request->service) == 0) {
-            service = true;
-            if (strcmp(each->method, request->method) == 0) {
-                return each;
-            }
+        if (strcmp(each->method, request->method) == 0 &&
+            strcmp(each->service, request->service) == 0) {
+            return each;
         }
+    }
+    for (const struct ttrpc_method *each = server->methods; each->service && !service; each++) {
+        service = strcmp(each->service, request->service) == 0;
     }
     (void)fault(why, FAULT_UNSUPPORTED, "%s %.200s", service ? "method" : "service",
                 service ? request->method : request->service);

@@ -78,11 +78,28 @@ pub struct Engine {
     none_left: Condvar,
 }
 
+/// So many tasks are a crowd, whose memory is worth giving back.
+const CROWD: usize = 256;
+
 #[derive(Default)]
 struct Tasks {
     alive: HashMap<u64, Arc<Task>>,
+    /// Alive at once since memory was given back.
+    most: usize,
     next: u64,
     closing: bool,
+}
+
+impl Tasks {
+    /// Whether half of a crowd or more has gone; said once.
+    fn crowd_gone(&mut self) -> bool {
+        let gone = !self.closing && self.most >= CROWD && self.alive.len() <= self.most / 2;
+        if gone {
+            self.most = self.alive.len();
+            self.alive.shrink_to(self.most);
+        }
+        gone
+    }
 }
 
 /// What C holds: the engine, and the threads that end with it.
@@ -158,19 +175,25 @@ impl Engine {
         tasks.next += 1;
         let task = make(id);
         tasks.alive.insert(id, task.clone());
+        tasks.most = tasks.most.max(tasks.alive.len());
         Ok(task)
     }
 
     pub fn remove(&self, id: u64) {
-        let gone = {
+        let (gone, crowd_gone) = {
             let mut tasks = self.tasks();
             let gone = tasks.alive.remove(&id);
             if tasks.alive.is_empty() {
                 self.none_left.notify_all();
             }
-            gone
+            (gone, tasks.crowd_gone())
         };
         drop(gone);
+        if crowd_gone {
+            // The allocator keeps what it once had. This takes milliseconds.
+            // SAFETY: the C library's own, for any thread.
+            self.runtime.spawn_blocking(|| unsafe { libc::malloc_trim(0) });
+        }
     }
 
     fn end_all_tasks(&self) {

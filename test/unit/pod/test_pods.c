@@ -102,14 +102,23 @@ static void a_sandbox_is_found_by_its_number_within_its_namespace(void **state)
     AUTO(pods_free) struct pods *pods = pods_new(&(struct pods_tools){NULL, NULL, NULL, NULL});
     struct container *pause = admit(pods, "k8s.io", "pause");
     struct container *other = admit(pods, "k8s.io", "other");
+    struct container *elsewhere = admit(pods, "a.space", "pause");
 
     (void)state;
     pause->is_sandbox = true;
     pause->init.pid = 5000000;
     other->init.pid = 5000001;
+    elsewhere->init.pid = 5000000;
+    assert_null(pods_find_sandbox(pods, "k8s.io", 5000000));
+    pods_name_sandbox(elsewhere);
+    pods_name_sandbox(pause);
     assert_ptr_equal(pods_find_sandbox(pods, "k8s.io", 5000000), pause);
     assert_null(pods_find_sandbox(pods, "default", 5000000));
     assert_null(pods_find_sandbox(pods, "k8s.io", 5000001));
+    assert_ptr_equal(pods_find_sandbox(pods, "a.space", 5000000), elsewhere);
+    (void)container_free(pods_take(elsewhere));
+    assert_null(pods_find_sandbox(pods, "a.space", 5000000));
+    assert_ptr_equal(pods_find_sandbox(pods, "k8s.io", 5000000), pause);
     empty(pods);
 }
 
