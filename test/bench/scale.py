@@ -146,12 +146,13 @@ def bundles_make(folder, count, config, fifos):
                 os.mkfifo(bundle / name)
 
 
+# A name without ".wasm": announcing waits for the image, and Create is timed without the store.
 def server_config(number):
-    return spec(["server.wasm"], env=[f"PORT={FIRST_PORT + number}", f"NAME=pod{number}", "PATH=/usr/bin:/bin"])
+    return spec(["server"], env=[f"PORT={FIRST_PORT + number}", f"NAME=pod{number}", "PATH=/usr/bin:/bin"])
 
 
 def command_config(_number):
-    return spec(["hello.wasm", "sleep", "1000000"], env=["PATH=/usr/bin:/bin"])
+    return spec(["hello", "sleep", "1000000"], env=["PATH=/usr/bin:/bin"])
 
 
 class Field:
