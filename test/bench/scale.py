@@ -103,6 +103,24 @@ def listeners():
     return count
 
 
+def mounts(folder):
+    return pathlib.Path("/proc/mounts").read_text().count(folder)
+
+
+def remains(field):
+    """What must be again as it was, once the pods are gone."""
+    return {"held": field.skep.held(), "pss_kib": field.skep.pss_kib(), "listeners": listeners(),
+            "mounts": mounts(field.folder.name)}
+
+
+def left(before, after):
+    """How many processes, descriptors, listeners and mounts the pods have left behind."""
+    count = after["listeners"] - before["listeners"] + after["mounts"] - before["mounts"]
+    for name, held in after["held"].items():
+        count += max(0, held["fds"] - before["held"].get(name, {"fds": -1})["fds"])
+    return count
+
+
 def settled(read, seconds=3):
     """The smallest of some readings: others come and go."""
     values = []
@@ -234,8 +252,7 @@ def servers(pods, rounds, fifos):
     field = Field("server", server_config, pods, fifos)
     try:
         skep = field.skep
-        before = {"held": skep.held(), "pss_kib": skep.pss_kib(), "listeners": listeners(),
-                  "mounts": pathlib.Path("/proc/mounts").read_text().count("\n")}
+        before = remains(field)
         before_kib = settled(kernel_kib)
         series, probes = grow(field, rounds, before_kib)
         kernel = settled(kernel_kib) - before_kib
@@ -247,9 +264,7 @@ def servers(pods, rounds, fifos):
         full["after_ask"] = memory(skep, before_kib)
         field.drive.order("shrink 0")
         time.sleep(2)
-        after = {"held": skep.held(), "pss_kib": skep.pss_kib(), "listeners": listeners(),
-                 "kernel_kib": settled(kernel_kib) - before_kib,
-                 "mounts": pathlib.Path("/proc/mounts").read_text().count("\n")}
+        after = {**remains(field), "kernel_kib": settled(kernel_kib) - before_kib}
         return {"before": before, "series": series, "probes": probes, "full": full, "after": after,
                 "per_pod_kib": per_pod(full, pods)}
     finally:
@@ -291,6 +306,9 @@ def figures(http, command, pods, rounds):
         figure("pods_in_worker.start_ratio", large["create_start_p50_us"] / small["create_start_p50_us"], "x", 1.5, None,
                rounds),
         figure("pods_in_worker.idle_cpu_pct", http["full"]["idle_cpu_pct"], "% of a core", 1, None, 1),
+        figure("pods_in_worker.left", left(http["before"], http["after"]), "things", 0, None, 1),
+        figure("pods_in_worker.left_kib", sum(http["after"]["pss_kib"].values()) - sum(http["before"]["pss_kib"].values()),
+               "KiB", None, None, 1),
         figure("pod_idle_http_kib", http["per_pod_kib"], "KiB", 64, 32, 1),
         figure("pod_command_kib", command["per_pod_kib"], "KiB", 128, 80, 1),
         figure("stats_cpu_ms", http["full"]["stats_cpu_ms"], "ms", 100, 30, 5),

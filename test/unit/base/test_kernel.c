@@ -206,6 +206,72 @@ static void a_closed_source_never_calls_again(void **state)
     (void)close(pair[1]);
 }
 
+struct turns {
+    struct loop *loop;
+    struct loop_turn *turn;
+    struct loop_io *io;
+    int socket;
+    unsigned came;
+    unsigned read;
+};
+
+static void on_turn(void *owner)
+{
+    struct turns *turns = (struct turns *)owner;
+
+    turns->came++;
+    if (turns->came < 3) {
+        loop_turn_ask(turns->turn);
+        loop_turn_ask(turns->turn); /* once is enough */
+    } else {
+        turns->turn = loop_turn_free(turns->turn);
+        loop_io_want(turns->io, LOOP_READ);
+    }
+}
+
+/* Asking for the same again changes nothing; for nothing and then for something, it is back. */
+static void on_readable(void *owner, unsigned events)
+{
+    struct turns *turns = (struct turns *)owner;
+    char byte = 0;
+
+    assert_int_equal(events, LOOP_READ);
+    assert_int_equal(turns->came, 3);
+    turns->read++;
+    loop_io_want(turns->io, LOOP_READ);
+    if (turns->read == 2) {
+        loop_io_want(turns->io, 0);
+        loop_io_want(turns->io, LOOP_READ);
+    } else if (turns->read == 3) {
+        assert_int_equal(read(turns->socket, &byte, 1), 1);
+        loop_stop(turns->loop);
+    }
+}
+
+static void turns_come_one_by_one_and_events_as_long_as_they_are_wanted(void **state)
+{
+    AUTO(loop_free) struct loop *loop = NULL;
+    struct fault why = {0};
+    struct turns turns = {0};
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(fd_pair(pair), 0);
+    assert_int_equal(loop_new(&loop, &why), 0);
+    turns.loop = loop;
+    turns.socket = pair[0];
+    turns.turn = loop_turn_new(loop, on_turn, &turns);
+    turns.io = loop_watch(loop, pair[0], 0, on_readable, &turns);
+    assert_int_equal(fd_send(pair[1], "x", 1, NULL, 0), 0);
+    loop_turn_ask(turns.turn);
+    loop_run(loop);
+    assert_int_equal(turns.came, 3);
+    assert_int_equal(turns.read, 3);
+    turns.io = loop_io_close(turns.io);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+}
+
 static void a_loop_takes_forgotten_children_along(void **state)
 {
     struct fault why = {0};
@@ -237,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_child_gets_just_its_descriptors_and_is_reaped_once),
         cmocka_unit_test(a_program_that_is_missing_is_named),
         cmocka_unit_test(a_closed_source_never_calls_again),
+        cmocka_unit_test(turns_come_one_by_one_and_events_as_long_as_they_are_wanted),
         cmocka_unit_test(a_loop_takes_forgotten_children_along),
     };
 
