@@ -39,8 +39,8 @@ attacks: ## try to break each wall, as a guest and as a captured worker: a table
 check: ## layers, sizes, words: the rules of the tree
 	@tools/check-layers && tools/check-sizes && tools/check-words
 
-bench: build ## side by side with runc: a table with medians and tails
-	@tools/setup demo && test/bench/run
+bench: build ## side by side with runc and others: a table, bars, plots (PARTS="through http warm fair scale walls")
+	@tools/setup test && test/bench/run
 
 demo: ## from nothing to 100 containers of a component, and back to nothing
 	@tools/setup demo && $(MAKE) --no-print-directory build && e2e/demo

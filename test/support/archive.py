@@ -20,7 +20,7 @@ def _tar(files):
 
 
 def image_archive(path, name, files, args):
-    """Writes an archive at path that holds one image of the given name."""
+    """Writes an archive at path that holds one image of the given name. Return: the digest of its layer."""
     blobs = {}
 
     def described(media, data):
@@ -41,3 +41,4 @@ def image_archive(path, name, files, args):
     blobs["index.json"] = index.encode()
     blobs["oci-layout"] = b'{"imageLayoutVersion":"1.0.0"}'
     path.write_bytes(_tar(blobs))
+    return "sha256:" + hashlib.sha256(layer).hexdigest()

@@ -1,0 +1,3 @@
+module skep/bench/native
+
+go 1.24
