@@ -99,7 +99,7 @@ def plots(folder, parts, rows):
              ("idle HTTP pods", True), ("microseconds", True)),
             ("memory of all Skep processes and of the kernel, for each pod",
              {"skep": [(row["pods"], row["kib_per_pod"]) for row in series]}, ("idle HTTP pods", True), ("KiB", True))])
-    noise = details(folder, "fair").get("noise")
+    noise = details(folder, "noise")
     if "fair" in parts and noise:
         drawn["neighbour"] = lines([("a light server beside pods that spin, no quotas", noise,
                                      ("spinning pods", False), ("milliseconds", False))])

@@ -107,7 +107,7 @@ def servers(containerd, threads):
     containerd.artifact(SERVER3, guest("server3"))
     found = {"skep": lambda: Pod(containerd, "skep", SKEP, SERVER),
              "skep, 0.3": lambda: Pod(containerd, "skep3", SKEP, SERVER3),
-             REUSED: lambda: Pod(containerd, "reuse", SKEP, SERVER3, annotations={"skep.dev/reuse": "true"})}
+             REUSED: lambda: Pod(containerd, "reuse", SKEP, SERVER3, annotations={"skep.dev/reuse": "1000000"})}
     programs = {name: peer(name) for name in PEERS}
     if programs["wasmtime"]:
         def wasmtime():
