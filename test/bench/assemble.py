@@ -23,7 +23,7 @@ def machine():
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return {"processor": model.group(1) if model else os.uname().machine, "cores": os.cpu_count(),
             "memory_mib": int(re.search(r"MemTotal:\s+(\d+)", memory).group(1)) // 1024,
-            "kernel": os.uname().release, "commit": commit.stdout.strip(),
+            "kernel": os.uname().release.split("-")[0], "commit": commit.stdout.strip(),
             "day": datetime.datetime.now(datetime.timezone.utc).date().isoformat()}
 
 

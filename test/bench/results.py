@@ -20,7 +20,8 @@ class Part:
         is when it is not Skep."""
         name = f"{figure}.{peer}" if peer else figure
         self.rows.append({"figure": name, "value": round(statistics.median(runs), 4), "unit": unit,
-                          "threads": threads, "runs": [round(value, 4) for value in runs], **more})
+                          "threads": threads, "runs": [round(value, 4) for value in runs],
+                          **{key: round(value, 4) if isinstance(value, float) else value for key, value in more.items()}})
 
     def sample(self, figure, who, values):
         """Single measurements, for the plots."""
