@@ -38,6 +38,7 @@ static uint64_t look_ns(const struct life *life)
     return life->asked ? LEAVING_LOOK_MS * NS_PER_MS : quarter + NS_PER_MS;
 }
 
+/* Return: the lock, or negative errno; -ENOENT: the folder has gone, and with it all launchers' way. */
 static int lock_try(const char *folder)
 {
     AUTO(fd_close) int lock = -1;
@@ -46,7 +47,7 @@ static int lock_try(const char *folder)
     (void)snprintf(path, sizeof(path), "%s/" CONTROL_LOCK, folder);
     lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0) {
-        return -1;
+        return -errno;
     }
     return TAKE_FD(lock);
 }
@@ -55,7 +56,7 @@ static int lock_try(const char *folder)
 static bool try_to_end(struct life *life)
 {
     life->lock = lock_try(life->plan.folder);
-    if (life->lock < 0) {
+    if (life->lock < 0 && life->lock != -ENOENT) {
         return false; /* a launcher is just looking for us */
     }
     if (life->plan.is_needed(life->plan.owner)) {

@@ -193,6 +193,18 @@ static void a_launcher_that_holds_the_lock_is_waited_for(void **state)
     (void)life_free(life);
 }
 
+static void one_whose_folder_has_gone_ends_all_the_same(void **state)
+{
+    struct place *place = *state;
+    struct life *life = NULL;
+
+    assert_int_equal(rmdir(place->folder), 0);
+    life = life_of(place, 0);
+    turn_until_true(place->loop, &place->ended, "the end");
+    (void)life_free(life);
+    assert_int_equal(mkdir(place->folder, 0700), 0); /* for the test's own end */
+}
+
 static void sigterm_ends_what_nobody_needs_and_waits_for_the_rest(void **state)
 {
     struct place *place = *state;
@@ -246,6 +258,7 @@ int main(void)
         TEST(what_is_idle_long_enough_ends_and_keeps_the_lock),
         TEST(what_is_needed_lives),
         TEST(a_launcher_that_holds_the_lock_is_waited_for),
+        TEST(one_whose_folder_has_gone_ends_all_the_same),
         TEST(sigterm_ends_what_nobody_needs_and_waits_for_the_rest),
         TEST(a_log_that_is_full_is_turned_over),
     };
