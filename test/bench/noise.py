@@ -25,17 +25,16 @@ def ask(port):
     return [int(line) / 1e6 for line in done.stdout.split()]
 
 
-def measure(node, tasks):
+def measure(node):
     """name -> points."""
     port = free_port()
-    tasks.append(node.task("server", env=[f"PORT={port}"], stdio=False))
-    tasks[0].run()
+    node.task("server", env=[f"PORT={port}"], stdio=False).run()
     wait_for(port)
-    seen = {"p50": [], "p99": [], "worst": []}
+    seen, spinning = {"p50": [], "p99": [], "worst": []}, 0
     for step in STEPS:
-        while len(tasks) - 1 < step:
-            tasks.append(node.task("spinner", stdio=False))
-            tasks[-1].run()
+        while spinning < step:
+            node.task("spinner", stdio=False).run()
+            spinning += 1
         time.sleep(1)
         times = ask(port)
         for name, value in (("p50", percentile(times, 0.5)), ("p99", percentile(times, 0.99)), ("worst", max(times))):
@@ -45,16 +44,12 @@ def measure(node, tasks):
 
 
 def main():
-    out, tasks = pathlib.Path(sys.argv[1]), []
+    out = pathlib.Path(sys.argv[1])
     with tempfile.TemporaryDirectory(prefix="skep-noise-") as cache:
         node = Node(cache)
         try:
-            seen = measure(node, tasks)
+            seen = measure(node)
         finally:
-            for task in tasks:
-                task.call("Kill", signal=9)
-            for task in tasks:
-                task.wait()
             node.close()
     (out / "noise.details.json").write_text(json.dumps(seen) + "\n")
 
