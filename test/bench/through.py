@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Through a real containerd: what a container's beginning costs with Skep, with runc, and with a shim that
-does nothing (the floor). Rounds of all three alternate, so that what else the machine does hits all."""
+does nothing (the floor). Each has its turn in each round, in an order of the round's own, so that what else
+the machine does hits all."""
 import multiprocessing
 import os
 import pathlib
+import random
 import re
 import statistics
 import subprocess
@@ -32,6 +34,13 @@ def peer(name):
 
 def threads(containerd, name):
     return threads_of(containerd) if name.startswith("skep") else None
+
+
+def shuffled(what, run, index):
+    """In an order of its own for each round: nobody always follows the same."""
+    listed = list(what.items())
+    random.Random(1000 * run + index).shuffle(listed)
+    return listed
 
 
 class Kind:
@@ -92,7 +101,7 @@ def create_start(containerd, kinds, part):
             seen[name].append([])
             whole[name].append([])
         for index in range(ROUNDS + WARM_UP):
-            for name, kind in kinds.items():
+            for name, kind in shuffled(kinds, run, index):
                 times = kind.life(containerd.api, f"{re.sub('[^a-z]+', '-', name)}-{run}-{index}")
                 if index >= WARM_UP:
                     seen[name][run].append(times[0])
@@ -114,7 +123,7 @@ def ctr_run(containerd, part):
         for name in commands:
             seen[name].append([])
         for index in range(ROUNDS + WARM_UP):
-            for name, (runtime, image, program) in commands.items():
+            for name, (runtime, image, program) in shuffled(commands, run, index):
                 words = containerd.command("run", "--rm", "--null-io", "--runtime", runtime, image,
                                            f"r-{name}-{run}-{index}", program)
                 began = time.perf_counter()
