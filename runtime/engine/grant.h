@@ -54,6 +54,9 @@ struct engine_limits {
     uint64_t stream_max;     /* requests at once on one connection of HTTP/2, at most 1,000;
                               default 100 */
     uint64_t connection_requests; /* after so many a connection is closed; default: none */
+    uint64_t reuse_max;      /* requests that one instance of a WASI 0.3 server takes, several at
+                              once and not separated from each other; default 1: each its own */
+    uint64_t reuse_ns;       /* how old such an instance gets; default 60 s */
 };
 
 /**

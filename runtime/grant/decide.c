@@ -185,6 +185,8 @@ static void decide_annotated(const struct annotations *annotations, struct grant
     grant->limits.head_ns = annotations->head_ns;
     grant->limits.stream_max = annotations->stream_max;
     grant->limits.connection_requests = annotations->connection_requests;
+    grant->limits.reuse_max = annotations->reuse_max;
+    grant->limits.reuse_ns = annotations->reuse_ns;
 }
 
 static void decide_files(const struct spec_process *process, struct grant *grant)

@@ -56,6 +56,8 @@ struct grant_limits {
     uint64_t head_ns;
     uint64_t stream_max;
     uint64_t connection_requests;
+    uint64_t reuse_max;
+    uint64_t reuse_ns;
 };
 
 enum grant_network {

@@ -48,6 +48,8 @@ void task_limits(const struct grant_limits *limits, struct engine_limits *ret)
         .head_ns = limits->head_ns,
         .stream_max = limits->stream_max,
         .connection_requests = limits->connection_requests,
+        .reuse_max = limits->reuse_max,
+        .reuse_ns = limits->reuse_ns,
     };
 }
 

@@ -72,6 +72,8 @@ pub struct Limits {
     pub body_bytes: u64,
     pub stream_max: u64,
     pub connection_requests: u64,
+    pub reuse_max: u64,
+    pub reuse_ns: u64,
 }
 
 #[repr(C)]

@@ -13,6 +13,10 @@ use crate::turn::{Panicked, Turn};
 use futures::future::{Either, select};
 use std::pin::pin;
 use std::sync::Arc;
+#[cfg(feature = "test-hooks")]
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
+#[cfg(feature = "test-hooks")]
+use std::time::Instant;
 use tokio::task::JoinError;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
@@ -48,19 +52,59 @@ fn ended(task: &Task, done: Result<Result<Ending, Panicked>, JoinError>) -> Endi
 }
 
 async fn body(task: Arc<Task>, grant: Arc<Grant>) -> Ending {
+    #[cfg(feature = "test-hooks")]
+    if let Err(ending) = time_starts(&task, &grant).await {
+        return ending;
+    }
     let mut store = match guest::store(&task, &grant) {
         Ok(store) => store,
         Err(ending) => return ending,
     };
-    let ending = match &task.component.program {
-        Program::Command1(pre) => run1(&mut store, pre).await,
-        Program::Command2(pre, _) | Program::Command3(pre, _) => {
-            run_component(&mut store, pre, &task.component.program).await
-        }
-        _ => Ending::failed("it is not a command"),
-    };
+    let ending = run_in(&mut store, &task.component.program).await;
     let handle_max = task.limits().handles();
     ending.with_ceiling(handle_max).or_oom(store.data().meter.refusal())
+}
+
+async fn run_in(store: &mut Store<Guest>, program: &Program) -> Ending {
+    match program {
+        Program::Command1(pre) => run1(store, pre).await,
+        Program::Command2(pre, _) | Program::Command3(pre, _) => {
+            run_component(store, pre, program).await
+        }
+        _ => Ending::failed("it is not a command"),
+    }
+}
+
+/// Set by tests: where the next command puts the nanoseconds of so many starts (a store, its
+/// instance, its call) before its own, and those of as many ends behind them.
+#[cfg(feature = "test-hooks")]
+pub static TIMED: AtomicPtr<u64> = AtomicPtr::new(std::ptr::null_mut());
+#[cfg(feature = "test-hooks")]
+pub static TIMED_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+#[cfg(feature = "test-hooks")]
+async fn time_starts(task: &Arc<Task>, grant: &Arc<Grant>) -> Result<(), Ending> {
+    let count = TIMED_COUNT.swap(0, SeqCst);
+    let told = |index: usize, since: Instant| {
+        let ns = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        // SAFETY: the test has given room for twice the count.
+        unsafe { TIMED.load(SeqCst).add(index).write(ns) };
+    };
+    for index in 0..count {
+        let begun = Instant::now();
+        let mut store = guest::store(task, grant)?;
+        let ending = run_in(&mut store, &task.component.program).await;
+        told(index, begun);
+        if !matches!(ending.how, How::Exited) {
+            return Err(ending);
+        }
+        let begun = Instant::now();
+        drop(store);
+        told(count + index, begun);
+        // A turn for each, so that no tick ends the turn of many in the middle of one.
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 async fn run1(store: &mut Store<Guest>, pre: &wasmtime::InstancePre<Guest>) -> Ending {

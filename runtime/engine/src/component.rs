@@ -6,6 +6,7 @@
 
 use crate::engine::Engine;
 use crate::guest::Guest;
+use crate::limits::Limits;
 use crate::preview1;
 use crate::why::{Kind, Result, Why};
 use skep_engine_config::offers;
@@ -97,6 +98,17 @@ impl Program {
 
     pub fn is_preview1(&self) -> bool {
         matches!(self, Program::Command1(_))
+    }
+
+    /// Whether it can be run within such limits.
+    pub fn check(&self, limits: &Limits) -> Result<()> {
+        if limits.reuse.is_some() && matches!(self, Program::Server2(..)) {
+            return Err(Why::invalid(
+                "an instance can take several requests only where the component exports \
+                 wasi:http/handler (0.3); this one exports wasi:http/incoming-handler (0.2)",
+            ));
+        }
+        Ok(())
     }
 
     /// The values of `enum engine_kind`.

@@ -71,6 +71,8 @@ pub struct Engine {
     pub runtime: Handle,
     pub log: Log,
     pub instances: u32,
+    /// That run guests.
+    pub threads: usize,
     /// Descriptors from this number on are the last ones.
     pub scarce_files: RawFd,
     pub switchboard: Switchboard,
@@ -140,6 +142,7 @@ impl Owned {
             runtime: runtime.handle().clone(),
             log,
             instances: size.instances,
+            threads,
             scarce_files: files::scarce(),
             // SAFETY: `engine.h` has it outlive the engine.
             switchboard: unsafe { Switchboard::new(options.switchboard) },

@@ -152,7 +152,10 @@ pub unsafe extern "C" fn engine_task_update(
 ) -> c_int {
     unsafe {
         answer(why, || {
-            (*task).update(Limits::from_abi(&*limits)?);
+            let task = &*task;
+            let limits = Limits::from_abi(&*limits)?;
+            task.component.program.check(&limits)?;
+            task.update(limits);
             Ok(())
         })
     }
@@ -178,6 +181,14 @@ pub extern "C" fn engine_test_without_scan(without: bool) {
 #[cfg(feature = "test-hooks")]
 pub fn scan_is_declined() -> bool {
     WITHOUT_SCAN.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// Where starts are timed by the next command: its result is so many starts before its own.
+#[cfg(feature = "test-hooks")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn engine_test_time_starts(count: usize, ret_ns: *mut u64) {
+    crate::command::TIMED.store(ret_ns, std::sync::atomic::Ordering::SeqCst);
+    crate::command::TIMED_COUNT.store(count, std::sync::atomic::Ordering::SeqCst);
 }
 
 #[unsafe(no_mangle)]

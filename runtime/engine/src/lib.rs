@@ -10,6 +10,7 @@
 mod abi;
 mod access;
 mod admission;
+mod carried;
 mod ceilings;
 mod command;
 mod complaints;
@@ -34,6 +35,7 @@ mod pulse;
 mod queue;
 mod quota;
 mod request;
+mod reuse;
 mod server;
 mod sizing;
 mod stdio;

@@ -6,6 +6,7 @@
 use crate::abi;
 use crate::ceilings;
 use crate::files::FILES_DEFAULT;
+use crate::reuse::Terms;
 use crate::why::{Result, Why};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ const WEIGHT_MAX: u64 = 10_000;
 const HEAD_BYTES_MIN: u64 = 8 << 10;
 const HEAD_BYTES_MAX: u64 = 16 << 20;
 const STREAMS_MAX: u64 = 1_000;
+/// How old an instance gets that takes more than one request.
+const REUSE_DEFAULT_NS: u64 = 60_000_000_000;
 const PERIOD_MIN: Duration = Duration::from_millis(1);
 
 /// Farther away than any of our clocks will be asked for.
@@ -40,6 +43,8 @@ pub struct Limits {
     /// Streams of one connection of HTTP/2.
     pub stream_max: u32,
     pub connection_requests: u64,
+    /// Where one instance takes more than one request.
+    pub reuse: Option<Terms>,
 }
 
 impl Limits {
@@ -73,6 +78,10 @@ impl Limits {
             body_bytes: or(given.body_bytes, 64 << 20),
             stream_max: streams(given)?,
             connection_requests: or(given.connection_requests, NO_LIMIT),
+            reuse: (given.reuse_max > 1).then(|| Terms {
+                requests: given.reuse_max,
+                age: time(or(given.reuse_ns, REUSE_DEFAULT_NS)),
+            }),
         })
     }
 

@@ -5,9 +5,11 @@
 //! the peer is told when it fails. Does not belong here: connections (server.rs), calling
 //! the guest (exchange.rs).
 
+use crate::admission::Pass;
 use crate::exchange::{self, Start};
 use crate::fault::{Ending, How};
 use crate::limits::NO_LIMIT;
+use crate::reuse;
 use crate::server::Server;
 use crate::turn::{Panicked, Turn};
 use bytes::Bytes;
@@ -15,7 +17,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER}
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -37,7 +42,7 @@ pub type Answer = Result<Response<WasiBody>, Refusal>;
 pub struct Reply(Arc<Mutex<Option<oneshot::Sender<Answer>>>>);
 
 impl Reply {
-    fn new() -> (Reply, oneshot::Receiver<Answer>) {
+    pub fn new() -> (Reply, oneshot::Receiver<Answer>) {
         let (sender, receiver) = oneshot::channel();
         (Reply(Arc::new(Mutex::new(Some(sender)))), receiver)
     }
@@ -84,51 +89,114 @@ async fn try_answer(server: &Arc<Server>, request: Request<Incoming>, since: Ins
     };
     let (reply, answer) = Reply::new();
     let request = request.map(|body| limited(body, limits.body_bytes, &reply));
-    let work = {
-        let server = server.clone();
-        async move {
-            work(&server, request, reply, deadline).await;
-            drop(pass);
+    let answer = if let Some(terms) = limits.reuse {
+        let host = reuse::seat(server, terms, request, reply, pass);
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                host.is_late();
+                return Err(server.cut_off());
+            }
         }
+    } else {
+        let mut work = Work::new(server, request, reply, deadline, pass);
+        // Most are done when they pause for the first time; these need no task, no timer and no
+        // other thread. What takes longer goes on by itself and not in the connection's future:
+        // what a guest still does after its answer, and after the peer is gone, is its own affair
+        // until its time is over.
+        if !work.begin().await {
+            server.crew.spawn(work.finish());
+        }
+        answer.await
     };
-    // By itself, and not in the connection's future: what a guest still does after its
-    // answer, and after the peer is gone, is its own affair until its time is over.
-    server.crew.spawn(work);
-    answer.await.unwrap_or(Err(Refusal::Failed)).and_then(|response| server.settled(response))
+    answer.unwrap_or(Err(Refusal::Failed)).and_then(|response| server.settled(response))
 }
 
-async fn work(server: &Arc<Server>, request: Request<WasiBody>, reply: Reply, deadline: Instant) {
-    let task = &server.task;
-    let body = exchange::run(server.clone(), request, reply.clone());
-    let body = server.grant.slot.around(body);
-    let turn = Turn::new(&task.lane, task.counters.clone(), body);
-    let refusal = match tokio::time::timeout_at(deadline, turn).await {
-        Ok(Ok(Ok(()))) => {
-            if reply.send(Err(Refusal::Failed)) {
-                server.complain("a request ended without an answer from the component");
+/// A request in the hands of a guest.
+struct Work {
+    // Before the pass: what runs is gone before its place is another's.
+    turn: Turn<Result<(), Start>>,
+    server: Arc<Server>,
+    reply: Reply,
+    deadline: Instant,
+    _pass: Pass,
+}
+
+impl Work {
+    fn new(
+        server: &Arc<Server>,
+        request: Request<WasiBody>,
+        reply: Reply,
+        deadline: Instant,
+        pass: Pass,
+    ) -> Work {
+        let body = exchange::run(server.clone(), request, reply.clone());
+        let body = server.grant.slot.around(body);
+        let turn = Turn::new(&server.task.lane, server.task.counters.clone(), body);
+        Work { turn, server: server.clone(), reply, deadline, _pass: pass }
+    }
+
+    /// Runs to the first pause; whether that was the end.
+    async fn begin(&mut self) -> bool {
+        poll_fn(|cx| {
+            let looked = Pin::new(&mut self.turn).poll(cx);
+            if let Poll::Ready(done) = looked {
+                self.settle(done);
+                return Poll::Ready(true);
             }
-            return;
+            Poll::Ready(false)
+        })
+        .await
+    }
+
+    async fn finish(mut self) {
+        match tokio::time::timeout_at(self.deadline, &mut self.turn).await {
+            Ok(done) => self.settle(done),
+            Err(_) => {
+                self.reply.send(Err(self.server.cut_off()));
+            }
         }
-        Ok(Ok(Err(Start::NoRoom(text)))) => {
-            server.complain(&format!("a request was turned away: {text}"));
-            Refusal::Busy
+    }
+
+    fn settle(&self, done: Result<Result<(), Start>, Panicked>) {
+        match self.server.refusal_after(done) {
+            Some(refusal) => {
+                self.reply.send(Err(refusal));
+            }
+            None => {
+                if self.reply.send(Err(Refusal::Failed)) {
+                    self.server.complain("a request ended without an answer from the component");
+                }
+            }
         }
-        Ok(Ok(Err(Start::Ended(ending)))) => {
-            server.ended(&ending.with_ceiling(task.limits().handles()))
-        }
-        Ok(Err(Panicked(words))) => server.ended(&task.panicked(&words)),
-        Err(_) => {
-            let time = task.limits().request_time;
-            server.complain(&format!("a request was cut off after {time:?}"));
-            Refusal::TimedOut
-        }
-    };
-    reply.send(Err(refusal));
+    }
 }
 
 impl Server {
     pub fn complain(&self, text: &str) {
         self.complaints.say(&self.grant.error, text);
+    }
+
+    /// What is told to whom an instance has not answered, and why; nothing of one that ended well.
+    pub fn refusal_after(&self, done: Result<Result<(), Start>, Panicked>) -> Option<Refusal> {
+        match done {
+            Ok(Ok(())) => None,
+            Ok(Err(Start::NoRoom(text))) => {
+                self.complain(&format!("a request was turned away: {text}"));
+                Some(Refusal::Busy)
+            }
+            Ok(Err(Start::Ended(ending))) => {
+                Some(self.ended(&ending.with_ceiling(self.task.limits().handles())))
+            }
+            Err(Panicked(words)) => Some(self.ended(&self.task.panicked(&words))),
+        }
+    }
+
+    /// The time of a request is over.
+    pub fn cut_off(&self) -> Refusal {
+        let time = self.task.limits().request_time;
+        self.complain(&format!("a request was cut off after {time:?}"));
+        Refusal::TimedOut
     }
 
     /// An answer whose status is a final one. After 1xx whoever reads it waits for another answer,

@@ -12,6 +12,7 @@ use crate::crew::Crew;
 use crate::engine::Level;
 use crate::fault::Ending;
 use crate::grant::Grant;
+use crate::reuse::Hosts;
 use crate::task::{Stop, Task};
 use futures::future::{Either, select};
 use std::convert::Infallible;
@@ -34,6 +35,8 @@ pub struct Server {
     pub crew: Arc<Crew>,
     pub complaints: Complaints,
     pub access: Option<Arc<AccessLog>>,
+    /// Instances that take several requests.
+    pub hosts: Hosts,
     closing: watch::Sender<bool>,
 }
 
@@ -49,6 +52,7 @@ pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>, listener: std::net::TcpLi
         crew: Arc::default(),
         complaints: Complaints::default(),
         access: grant.access_log.then(|| AccessLog::new(grant.output.clone())),
+        hosts: Hosts::new(task.component.engine.threads),
         closing: watch::Sender::new(false),
     });
     let stop = match select(pin!(accept(&server, listener)), pin!(task.stopped())).await {

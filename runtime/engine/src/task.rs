@@ -72,6 +72,7 @@ impl Task {
         watcher: abi::Watcher,
     ) -> Result<Arc<Task>> {
         check_listener(&component.program, checked.listener)?;
+        component.program.check(&checked.limits)?;
         let engine = component.engine.clone();
         let task = engine.admit(|id| {
             // SAFETY: the caller's promise.

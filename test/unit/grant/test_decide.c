@@ -183,6 +183,7 @@ static void annotations_are_limits_too(void **state)
                 "\"skep.dev/max-body\":\"8k\",\"skep.dev/on-term\":\"wait\","
                 "\"skep.dev/max-head\":\"9k\",\"skep.dev/head-timeout\":\"5s\","
                 "\"skep.dev/keep-alive-requests\":\"8\",\"skep.dev/streams\":\"9\","
+                "\"skep.dev/reuse\":\"9\",\"skep.dev/reuse-time\":\"5s\","
                 "\"skep.dev/access-log\":\"stdout\"}}", &artifact);
 
     (void)state;
@@ -197,6 +198,8 @@ static void annotations_are_limits_too(void **state)
     assert_int_equal(grant->limits.connection_requests, 8);
     assert_int_equal(grant->limits.stream_max, 9);
     assert_true(grant->access_log);
+    assert_int_equal(grant->limits.reuse_max, 9);
+    assert_int_equal(grant->limits.reuse_ns, 5000000000);
     assert_true(grant->on_term_wait);
 }
 
