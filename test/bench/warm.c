@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct engine_exit last;
 static unsigned ended;
+static struct engine_counters counters; /* of all tasks */
 
 static void on_exit_of(void *owner, const struct engine_exit *end)
 {
@@ -63,7 +65,7 @@ static void start(struct engine_component *component, const char *const *args, s
     const struct engine_watcher watcher = {.on_exit = on_exit_of};
     const struct engine_grant grant = {
         .name = "warm", .args = args, .arg_count = count,
-        .input = -1, .output = -1, .error = -1, .listener = -1,
+        .input = -1, .output = -1, .error = -1, .listener = -1, .counters = &counters,
     };
     struct engine_why why = {0};
 
@@ -145,6 +147,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < live; i++) {
         start(sleeper, sleep_args, ARRAY_SIZE(sleep_args), &sleepers[i]);
     }
+    while (__atomic_load_n(&counters.instances, __ATOMIC_RELAXED) < live) {
+        (void)poll(NULL, 0, 10);
+    }
+    (void)poll(NULL, 0, 500); /* all have come to their sleep */
     run_timed(starter, WARM_UP, ns);
     run_timed(starter, rounds, ns);
     must(ended == 2, "a sleeper has ended", last.text);
