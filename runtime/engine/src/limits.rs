@@ -92,11 +92,11 @@ impl Limits {
 }
 
 fn streams(given: &abi::Limits) -> Result<u32> {
-    match u32::try_from(or(given.stream_max, 100)) {
-        Ok(streams) if u64::from(streams) <= STREAMS_MAX => Ok(streams),
-        _ => Err(Why::invalid(format_args!(
-            "a connection has at most {STREAMS_MAX} streams, not {}",
-            given.stream_max
+    match or(given.stream_max, 100) {
+        NO_LIMIT => Ok(STREAMS_MAX as u32),
+        streams if streams <= STREAMS_MAX => Ok(streams as u32),
+        streams => Err(Why::invalid(format_args!(
+            "a connection has at most {STREAMS_MAX} streams, not {streams}"
         ))),
     }
 }
