@@ -33,6 +33,9 @@ const PREFACE: &[u8] = b"PRI";
 /// Between two looks at a connection that has sent less than that. Rare: it fits into a packet.
 const AGAIN: Duration = Duration::from_millis(5);
 
+/// What a peer has sent to a server that closes may still be on its way through the kernel.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
 pub struct Link {
     pub server: Arc<Server>,
     peer: SocketAddr,
@@ -47,8 +50,14 @@ pub async fn serve(server: Arc<Server>, stream: TcpStream, peer: SocketAddr, _pa
     prepare(&stream, limits.request_time);
     let is_http2 = {
         let known = pin!(tokio::time::timeout(limits.head_time, is_http2(&stream)));
-        match select(known, pin!(server.closed())).await {
-            Either::Left((Ok(Ok(is_http2)), _)) => is_http2,
+        let known = match select(known, pin!(server.closed())).await {
+            Either::Left((known, _)) => known,
+            Either::Right((_, known)) => {
+                tokio::time::timeout(LAST_WORDS, known).await.unwrap_or_else(Err)
+            }
+        };
+        match known {
+            Ok(Ok(is_http2)) => is_http2,
             // It said nothing for too long, is gone, or came too late.
             _ => return,
         }

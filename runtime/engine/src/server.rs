@@ -6,6 +6,7 @@
 //! While idle a server is this one future, waiting for its listener.
 
 use crate::access::AccessLog;
+use crate::admission::Pass;
 use crate::complaints::Complaints;
 use crate::connection;
 use crate::crew::Crew;
@@ -17,10 +18,11 @@ use crate::task::{Stop, Task};
 use futures::future::{Either, select};
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// How long accepting rests when there are no descriptors or no memory for a connection.
@@ -55,21 +57,42 @@ pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>, listener: std::net::TcpLi
         hosts: Hosts::new(task.component.engine.threads),
         closing: watch::Sender::new(false),
     });
-    let stop = match select(pin!(accept(&server, listener)), pin!(task.stopped())).await {
+    let stop = match select(pin!(accept(&server, &listener)), pin!(task.stopped())).await {
         Either::Left((never, _)) => match never {},
         Either::Right((stop, _)) => stop,
     };
-    // The listener is closed: it went with the future that accepted.
+    if stop != Stop::Kill {
+        welcome_the_last(&server, listener).await;
+    }
     server.finish(stop).await
 }
 
-async fn accept(server: &Arc<Server>, listener: TcpListener) -> Infallible {
+/// For their clients, connections that nobody has accepted yet stand as any other; the end of the
+/// listener would reset them.
+async fn welcome_the_last(server: &Arc<Server>, listener: TcpListener) {
+    // The event loop may not have heard of them yet; the kernel has.
+    let Ok(listener) = listener.into_std() else { return };
+    while let Some(pass) = server.task.connections.enter(Duration::ZERO).await {
+        match listener.accept().and_then(waiting_for_events) {
+            Ok((stream, peer)) => server.serve(stream, peer, pass),
+            Err(error) if is_the_peers(&error) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn waiting_for_events(
+    (stream, peer): (std::net::TcpStream, SocketAddr),
+) -> io::Result<(TcpStream, SocketAddr)> {
+    stream.set_nonblocking(true)?;
+    Ok((TcpStream::from_std(stream)?, peer))
+}
+
+async fn accept(server: &Arc<Server>, listener: &TcpListener) -> Infallible {
     loop {
         let Some(pass) = server.task.connections.enter(FOREVER).await else { continue };
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                server.crew.spawn(connection::serve(server.clone(), stream, peer, pass));
-            }
+            Ok((stream, peer)) => server.serve(stream, peer, pass),
             Err(error) if is_the_peers(&error) => {}
             Err(error) => {
                 let text = format!("{}: cannot accept connections: {error}", server.task.name);
@@ -94,6 +117,10 @@ impl Server {
     pub async fn closed(&self) {
         // The sender lives in `self`, so waiting cannot fail.
         drop(self.closing.subscribe().wait_for(|closing| *closing).await);
+    }
+
+    fn serve(self: &Arc<Server>, stream: TcpStream, peer: SocketAddr, pass: Pass) {
+        self.crew.spawn(connection::serve(self.clone(), stream, peer, pass));
     }
 
     async fn finish(&self, stop: Stop) -> Ending {
