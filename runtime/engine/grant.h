@@ -38,7 +38,7 @@ struct engine_limits {
     uint64_t instance_max;   /* instances alive at once; default: the engine's total */
     uint64_t handle_max;     /* resources one instance may hold; default 10,000;
                               no more than one for each 128 KiB of memory_bytes, or 256 */
-    uint64_t file_max;       /* files open at once over all instances of the task; default 1,024;
+    uint64_t file_max;       /* files and sockets open at once over all instances; default 1,024;
                               16 for each task when a quarter of the process's are left */
     uint64_t cpu_weight;     /* share under contention, 1 to 10,000; default 100 */
     uint64_t cpu_quota_ns;   /* CPU time per period; default: none */

@@ -49,6 +49,11 @@ impl Gate {
         state.call_in();
     }
 
+    /// How many are behind the door.
+    pub fn inside(&self) -> usize {
+        self.state().inside
+    }
+
     /// A place, or nothing if the line is too long or the wait was.
     pub async fn enter(self: &Arc<Self>, patience: Duration) -> Option<Pass> {
         let mut waiter = {

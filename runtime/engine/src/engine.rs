@@ -5,9 +5,10 @@
 //! (component.rs) and tasks (task.rs).
 
 use crate::abi;
+use crate::descriptors::Numbers;
 #[cfg(feature = "test-hooks")]
 use crate::entry::scan_is_declined;
-use crate::files;
+use crate::files::threads::Threads;
 use crate::guest::Guest;
 use crate::linker;
 use crate::network::slot::Switchboard;
@@ -20,7 +21,6 @@ use crate::why::{Kind, Result, Why, hook_panics};
 use skep_engine_config::{Pool, pooled};
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
-use std::os::fd::RawFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -28,8 +28,9 @@ use wasmtime::component::Linker;
 
 const THREADS_MAX: u32 = 256;
 
-/// Threads for file calls of guests, which may block; they end when unused.
-const FILE_THREADS_MAX: usize = 64;
+/// Threads for what blocks and has no thread of its task ([`Threads`]): a core module's calls on
+/// the numbers 0 to 2, where it has closed its stdio and opened files.
+const OTHER_THREADS_MAX: usize = 16;
 
 /// Task polls between two looks at the event loop. A poll of a guest can take a slice, and
 /// nobody's input should wait for dozens of those.
@@ -73,8 +74,8 @@ pub struct Engine {
     pub instances: u32,
     /// That run guests.
     pub threads: usize,
-    /// Descriptors from this number on are the last ones.
-    pub scarce_files: RawFd,
+    pub numbers: Arc<Numbers>,
+    pub file_threads: Arc<Threads>,
     pub switchboard: Switchboard,
     tasks: Mutex<Tasks>,
     none_left: Condvar,
@@ -143,7 +144,8 @@ impl Owned {
             log,
             instances: size.instances,
             threads,
-            scarce_files: files::scarce(),
+            numbers: Numbers::new(),
+            file_threads: Threads::new(leave_signals_to_others),
             // SAFETY: `engine.h` has it outlive the engine.
             switchboard: unsafe { Switchboard::new(options.switchboard) },
             tasks: Mutex::new(Tasks::default()),
@@ -250,7 +252,7 @@ fn scan_is_declined() -> bool {
 fn runtime(threads: usize) -> Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(threads)
-        .max_blocking_threads(FILE_THREADS_MAX)
+        .max_blocking_threads(OTHER_THREADS_MAX)
         .event_interval(EVENT_INTERVAL)
         .thread_name("engine")
         .on_thread_start(leave_signals_to_others)

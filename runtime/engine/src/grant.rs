@@ -14,6 +14,7 @@ use crate::why::{Kind, Result, Why};
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{FromRawFd, RawFd};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use wasmtime_wasi::filesystem::Dir;
 use wasmtime_wasi::{FsPerms, OpenMode};
 
@@ -110,18 +111,21 @@ impl Checked {
     ///
     /// # Safety
     /// They are nobody else's from now on.
-    pub unsafe fn take(self) -> Grant {
+    pub unsafe fn take(self, runtime: &Handle) -> Grant {
         let [input, output, error] = self.stdio;
         // SAFETY: the caller's promise; check_descriptors() saw to it that each is named
         // once, or is both stdout and stderr.
-        let out = Arc::new(unsafe { Output::new(output) });
-        let err =
-            if error == output { out.clone() } else { Arc::new(unsafe { Output::new(error) }) };
+        let out = Arc::new(unsafe { Output::new(output, runtime) });
+        let err = if error == output {
+            out.clone()
+        } else {
+            Arc::new(unsafe { Output::new(error, runtime) })
+        };
         Grant {
             args: self.args,
             env: self.env,
             cwd: self.cwd,
-            input: Arc::new(unsafe { Input::new(input) }),
+            input: Arc::new(unsafe { Input::new(input, runtime) }),
             output: out,
             error: err,
             folders: self

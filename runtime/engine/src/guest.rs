@@ -5,11 +5,13 @@
 //! Does not belong here: calling into it (command.rs, request.rs).
 
 use crate::ceilings::{CALL_BYTES, FIELD_BYTES, RANDOM_BYTES};
+use crate::descriptors::Descriptors;
 use crate::fault::{Ending, How};
-use crate::files::Files;
+use crate::files::threads::Share;
 use crate::grant::Grant;
 use crate::memory::Meter;
 use crate::network;
+use crate::network::sockets::Sockets;
 use crate::preview1;
 use crate::streams::{Stdin, Stdout};
 use crate::task::Task;
@@ -27,7 +29,10 @@ pub struct Guest {
     hooks: network::Hooks,
     pub meter: Meter,
     /// All that the task has open.
-    pub files: Arc<Files>,
+    pub descriptors: Arc<Descriptors>,
+    pub sockets: Sockets,
+    /// For calls on files.
+    pub threads: Arc<Share>,
     pub grant: Arc<Grant>,
 }
 
@@ -53,7 +58,7 @@ pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
         .stdout(Stdout { output: grant.output.clone(), preview1 })
         .stderr(Stdout { output: grant.error.clone(), preview1 })
         .max_random_size(RANDOM_BYTES);
-    network::grant(&mut wasi, grant.network.as_ref());
+    let sockets = Sockets::new(&mut wasi, &task.descriptors, grant);
     let mut wasi = if preview1 { preview1::furnish(wasi, grant)? } else { wasi.build_p1() };
     wasi.ctx().table.set_max_capacity(handle_max);
     let mut http = WasiHttpCtx::new();
@@ -61,9 +66,14 @@ pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
     let guest = Guest {
         wasi,
         http,
-        hooks: network::Hooks(grant.network.clone()),
+        hooks: network::Hooks {
+            network: grant.network.clone(),
+            descriptors: task.descriptors.clone(),
+        },
         meter: Meter::new(&task.budget),
-        files: task.files.clone(),
+        descriptors: task.descriptors.clone(),
+        sockets,
+        threads: task.threads.clone(),
         grant: grant.clone(),
     };
     if let Some(refusal) = guest.meter.refusal() {

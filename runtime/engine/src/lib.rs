@@ -18,6 +18,7 @@ mod component;
 mod connection;
 mod counters;
 mod crew;
+mod descriptors;
 mod engine;
 mod entry;
 mod exchange;

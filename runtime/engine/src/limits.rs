@@ -5,7 +5,7 @@
 
 use crate::abi;
 use crate::ceilings;
-use crate::files::FILES_DEFAULT;
+use crate::descriptors::DESCRIPTORS_DEFAULT;
 use crate::reuse::Terms;
 use crate::why::{Result, Why};
 use std::time::Duration;
@@ -27,8 +27,8 @@ const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 pub struct Limits {
     pub memory_bytes: u64,
     handle_max: usize,
-    /// Files that all instances together may have open.
-    pub file_max: usize,
+    /// Files and sockets that all instances together may have open.
+    pub descriptor_max: usize,
     pub cpu_weight: u64,
     /// CPU time per period.
     pub cpu_quota: Option<(Duration, Duration)>,
@@ -65,7 +65,7 @@ impl Limits {
         Ok(Limits {
             memory_bytes: or(given.memory_bytes, NO_LIMIT),
             handle_max: count(or(given.handle_max, 10_000)),
-            file_max: count(or(given.file_max, FILES_DEFAULT)),
+            descriptor_max: count(or(given.file_max, DESCRIPTORS_DEFAULT)),
             cpu_weight,
             cpu_quota: quota(given)?,
             connection_max: count(or(given.connection_max, 1_024)),

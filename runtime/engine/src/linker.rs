@@ -5,10 +5,10 @@
 //! and not from a copy of it in every store. Does not belong here: what core modules import
 //! (preview1.rs), stores (guest.rs), the names of what is offered (config/src/offers.rs).
 
-use crate::files::{calls, paths};
+use crate::files::{calls, plain, streams, streams3};
 use crate::grant::Grant;
 use crate::guest::Guest;
-use crate::network::lookup;
+use crate::network::{lookup, sockets};
 use wasmtime::Engine;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::Descriptor;
@@ -29,7 +29,10 @@ pub fn new(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     p3::bindings::filesystem::preopens::add_to_linker::<Guest, Place>(l, place)?;
     lookup::add_to_linker(l)?;
     calls::add_to_linker(l)?;
-    paths::add_to_linker(l)?;
+    plain::add_to_linker(l)?;
+    streams::add_to_linker(l)?;
+    streams3::add_to_linker(l)?;
+    sockets::add_to_linker(l)?;
     linker.allow_shadowing(false);
 
     #[cfg(feature = "test-hooks")]

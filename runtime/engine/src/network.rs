@@ -7,7 +7,8 @@
 //!
 //! Parts: [`slot`] (which task a thread acts for), [`policy`] (who may be reached),
 //! [`settings`] (resolv.conf and hosts), [`names`] (looking names up), [`lookup`] (the
-//! interfaces for that), [`trust`] (whom TLS believes), [`outgoing`] (wasi:http).
+//! interfaces for that), [`sockets`] (how many a guest has), [`trust`] (whom TLS believes),
+//! [`outgoing`] (wasi:http).
 
 pub mod lookup;
 mod names;
@@ -15,6 +16,7 @@ mod outgoing;
 mod policy;
 mod settings;
 pub mod slot;
+pub mod sockets;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -24,11 +26,9 @@ pub use outgoing::Hooks;
 use policy::Policy;
 use settings::{Hosts, Settings};
 use slot::Slot;
-use std::future::ready;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use trust::Trust;
-use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 /// Outgoing requests of one task at once; one more fails with connection-limit-reached.
@@ -72,17 +72,5 @@ impl Network {
             // The policy says who may be reached. Who may come in is the namespace's affair.
             _ => true,
         }
-    }
-}
-
-/// Opens to a store what its task may use.
-pub fn grant(wasi: &mut WasiCtxBuilder, network: Option<&Arc<Network>>) {
-    let on = network.is_some();
-    // Names are looked up by our own interfaces; WASI's would ask the node's resolver.
-    wasi.allow_tcp(on).allow_udp(on).allow_ip_name_lookup(false);
-    if let Some(network) = network.cloned() {
-        wasi.socket_addr_check(move |address, purpose| {
-            Box::pin(ready(network.permits(address, purpose)))
-        });
     }
 }

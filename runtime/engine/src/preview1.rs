@@ -11,9 +11,12 @@
 use crate::ceilings::{CALL_BYTES, RANDOM_BYTES};
 use crate::fault::Ending;
 use crate::files::calls::open1;
-use crate::files::paths::{NAME_TOO_LONG, PATH_BYTES};
+use crate::files::plain::{NAME_TOO_LONG, PATH_BYTES};
+use crate::files::threads::Share;
 use crate::grant::Grant;
 use crate::guest::Guest;
+use std::future::Future;
+use std::sync::Arc;
 use wasmtime::component::Resource;
 use wasmtime::{Caller, Engine, Extern, Linker, Memory};
 use wasmtime_wasi::filesystem::Descriptor;
@@ -51,10 +54,12 @@ macro_rules! in_portions {
                     let memory = memory_of(&mut caller)?;
                     let (bytes, guest) = memory.data_and_store_mut(&mut caller);
                     let portion = Portion::cut(bytes, list, count);
+                    let threads = threads_for(guest, fd);
                     guest.wasi.set_hostcall_fuel(CALL_BYTES);
                     let mut view = GuestMemory::Unshared(&mut *bytes);
-                    let done =
-                        stock::$name(&mut guest.wasi, &mut view, fd, list, count, $($arg),*).await;
+                    let call =
+                        stock::$name(&mut guest.wasi, &mut view, fd, list, count, $($arg),*);
+                    let done = threaded(threads, call).await;
                     if let Some(portion) = portion {
                         portion.mend(bytes);
                     }
@@ -79,12 +84,58 @@ macro_rules! with_paths {
                     let memory = memory_of(&mut caller)?;
                     let (bytes, guest) = memory.data_and_store_mut(&mut caller);
                     guest.wasi.set_hostcall_fuel(CALL_BYTES);
+                    let threads = Some(guest.threads.clone());
                     let mut view = GuestMemory::Unshared(bytes);
-                    stock::$name(&mut guest.wasi, &mut view, $($arg),*).await
+                    threaded(threads, stock::$name(&mut guest.wasi, &mut view, $($arg),*)).await
                 })
             },
         )
     };
+}
+
+/// A call on what is open already.
+macro_rules! on_open {
+    ($linker:expr, $name:ident, $($arg:ident: $ty:ty),*) => {
+        $linker.func_wrap_async(
+            P1,
+            stringify!($name),
+            |mut caller: Caller<'_, Guest>, (fd, $($arg),*): (i32, $($ty),*)| {
+                Box::new(async move {
+                    let memory = memory_of(&mut caller)?;
+                    let (bytes, guest) = memory.data_and_store_mut(&mut caller);
+                    guest.wasi.set_hostcall_fuel(CALL_BYTES);
+                    let threads = threads_for(guest, fd);
+                    let mut view = GuestMemory::Unshared(bytes);
+                    threaded(threads, stock::$name(&mut guest.wasi, &mut view, fd, $($arg),*)).await
+                })
+            },
+        )
+    };
+}
+
+/// Stdio does not block, and may be waited for at length.
+fn threads_for(guest: &Guest, fd: i32) -> Option<Arc<Share>> {
+    (fd > libc::STDERR_FILENO).then(|| guest.threads.clone())
+}
+
+async fn threaded<R>(threads: Option<Arc<Share>>, call: impl Future<Output = R>) -> R {
+    match threads {
+        Some(threads) => threads.borrow().await.around(call).await,
+        None => call.await,
+    }
+}
+
+fn bound_open(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    on_open!(linker, fd_advise, at: i64, length: i64, advice: i32)?;
+    on_open!(linker, fd_datasync,)?;
+    on_open!(linker, fd_fdstat_get, stat: i32)?;
+    on_open!(linker, fd_filestat_get, stat: i32)?;
+    on_open!(linker, fd_filestat_set_size, size: i64)?;
+    on_open!(linker, fd_filestat_set_times, read: i64, written: i64, which: i32)?;
+    on_open!(linker, fd_readdir, bytes: i32, room: i32, from: i64, done: i32)?;
+    on_open!(linker, fd_seek, by: i64, from: i32, now: i32)?;
+    on_open!(linker, fd_sync,)?;
+    Ok(())
 }
 
 fn bound_paths(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -132,6 +183,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
         })
     })?;
     bound_paths(&mut linker)?;
+    bound_open(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }

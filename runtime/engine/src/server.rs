@@ -10,6 +10,7 @@ use crate::admission::Pass;
 use crate::complaints::Complaints;
 use crate::connection;
 use crate::crew::Crew;
+use crate::descriptors::ALWAYS;
 use crate::engine::Level;
 use crate::fault::Ending;
 use crate::grant::Grant;
@@ -89,8 +90,13 @@ fn waiting_for_events(
 }
 
 async fn accept(server: &Arc<Server>, listener: &TcpListener) -> Infallible {
+    let numbers = &server.task.component.engine.numbers;
     loop {
         let Some(pass) = server.task.connections.enter(FOREVER).await else { continue };
+        // The rest waits in the kernel's queue until there are descriptors again.
+        while server.task.connections.inside() > ALWAYS && numbers.are_few() {
+            tokio::time::sleep(REST).await;
+        }
         match listener.accept().await {
             Ok((stream, peer)) => server.serve(stream, peer, pass),
             Err(error) if is_the_peers(&error) => {}

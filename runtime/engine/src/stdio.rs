@@ -13,6 +13,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
 
 /// Bytes that a stream may take while its descriptor is full.
 pub const CHUNK: usize = 16 << 10;
@@ -30,7 +31,7 @@ impl AsRawFd for Number {
     }
 }
 
-struct Handle {
+struct Open {
     // Before the descriptor: it is forgotten by the event loop, then closed.
     events: OnceLock<AsyncFd<Number>>,
     registering: Mutex<()>,
@@ -38,18 +39,22 @@ struct Handle {
     terminal: bool,
     /// The flags to go back to, because they are shared with whoever else has it open.
     flags: Option<libc::c_int>,
+    /// Whose event loop it is; a call on a file has another context.
+    runtime: Handle,
 }
 
-impl Handle {
+impl Open {
     /// # Safety
     /// `fd` is open and nobody else's from now on.
-    unsafe fn new(fd: RawFd) -> Handle {
+    unsafe fn new(fd: RawFd, runtime: &Handle) -> Open {
         // SAFETY: the caller's promise.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         // SAFETY: asking about an open descriptor.
         let terminal = unsafe { libc::isatty(fd.as_raw_fd()) } == 1;
         let flags = stop_blocking(fd.as_raw_fd(), terminal);
-        Handle { events: OnceLock::new(), registering: Mutex::new(()), fd, terminal, flags }
+        let runtime = runtime.clone();
+        let events = OnceLock::new();
+        Open { events, registering: Mutex::new(()), fd, terminal, flags, runtime }
     }
 
     fn events(&self) -> io::Result<&AsyncFd<Number>> {
@@ -60,7 +65,8 @@ impl Handle {
         if let Some(events) = self.events.get() {
             return Ok(events);
         }
-        // SAFETY: our own descriptor, which the handle closes after forgetting this.
+        let _inside = self.runtime.enter();
+        // SAFETY: our own descriptor, which is closed after forgetting this.
         let events = unsafe { AsyncFd::register(Number(self.fd.as_raw_fd())) }?;
         Ok(self.events.get_or_init(|| events))
     }
@@ -105,7 +111,7 @@ impl Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for Open {
     fn drop(&mut self) {
         if let Some(flags) = self.flags {
             // SAFETY: a flag on our own descriptor.
@@ -157,14 +163,14 @@ fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
 }
 
 /// stdin. Without a descriptor it is at its end.
-pub struct Input(Option<Handle>);
+pub struct Input(Option<Open>);
 
 impl Input {
     /// # Safety
     /// `fd` is open and nobody else's from now on, or negative.
-    pub unsafe fn new(fd: RawFd) -> Input {
+    pub unsafe fn new(fd: RawFd, runtime: &Handle) -> Input {
         // SAFETY: the caller's promise.
-        Input((fd >= 0).then(|| unsafe { Handle::new(fd) }))
+        Input((fd >= 0).then(|| unsafe { Open::new(fd, runtime) }))
     }
 
     pub fn is_terminal(&self) -> bool {
@@ -190,15 +196,15 @@ impl Input {
 /// stdout or stderr. Without a descriptor everything is taken and thrown away.
 pub struct Output {
     kept: Mutex<Vec<u8>>,
-    handle: Option<Handle>,
+    handle: Option<Open>,
 }
 
 impl Output {
     /// # Safety
     /// `fd` is open and nobody else's from now on, or negative.
-    pub unsafe fn new(fd: RawFd) -> Output {
+    pub unsafe fn new(fd: RawFd, runtime: &Handle) -> Output {
         // SAFETY: the caller's promise.
-        let handle = (fd >= 0).then(|| unsafe { Handle::new(fd) });
+        let handle = (fd >= 0).then(|| unsafe { Open::new(fd, runtime) });
         Output { kept: Mutex::new(Vec::new()), handle }
     }
 

@@ -9,9 +9,10 @@ use crate::admission::Gate;
 use crate::command;
 use crate::component::{Component, Program};
 use crate::counters::Counters;
+use crate::descriptors::Descriptors;
 use crate::engine::Level;
 use crate::fault::{Ending, How};
-use crate::files::Files;
+use crate::files::threads::Share;
 use crate::grant::{Checked, Grant};
 use crate::limits::Limits;
 use crate::memory::Budget;
@@ -44,7 +45,9 @@ pub struct Task {
     pub lane: Arc<Lane>,
     pub counters: Arc<Counters>,
     pub budget: Arc<Budget>,
-    pub files: Arc<Files>,
+    pub descriptors: Arc<Descriptors>,
+    /// For calls on files.
+    pub threads: Arc<Share>,
     /// Requests in flight, for a server.
     pub requests: Arc<Gate>,
     /// Open connections, for a server.
@@ -82,7 +85,7 @@ impl Task {
         // From here on nothing fails, so this is where descriptors change hands.
         // SAFETY: the caller's promise.
         let listener = checked.listener.map(|fd| unsafe { TcpListener::from_raw_fd(fd) });
-        let grant = Arc::new(unsafe { checked.take() });
+        let grant = Arc::new(unsafe { checked.take(&engine.runtime) });
         engine.runtime.spawn(live(task.clone(), grant, listener));
         Ok(task)
     }
@@ -97,9 +100,10 @@ impl Task {
         let limits = checked.limits;
         let lane = Lane::new(&component.engine.queue, counters.clone());
         lane.limit(limits.cpu_weight, limits.cpu_quota);
-        let files = Files::new(limits.file_max, component.engine.scarce_files);
+        let descriptors = Descriptors::new(limits.descriptor_max, &component.engine.numbers);
         Task {
-            files,
+            descriptors,
+            threads: component.engine.file_threads.share(),
             name: checked.name.clone(),
             component,
             lane,
@@ -122,7 +126,7 @@ impl Task {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
         self.lane.limit(limits.cpu_weight, limits.cpu_quota);
         self.budget.set_limit(limits.memory_bytes);
-        self.files.set_max(limits.file_max);
+        self.descriptors.set_max(limits.descriptor_max);
         self.requests.resize(limits.request_max, limits.queue_max);
         self.connections.resize(limits.connection_max, usize::MAX);
     }

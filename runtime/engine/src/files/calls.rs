@@ -4,13 +4,15 @@
 //! Each is wasmtime-wasi's own, with a place taken before and what came out counted.
 //!
 //! Belongs here: those calls, and one that would keep a thread busy for as long as a guest likes.
-//! Does not belong here: counting (files.rs).
+//! Does not belong here: counting (descriptors.rs).
 
-use crate::files::Room;
-use crate::files::paths::{NAME_TOO_LONG, PATH_BYTES, is_long};
+use crate::descriptors::Room;
+use crate::files::plain::{NAME_TOO_LONG, PATH_BYTES, is_long, threads_of};
 use crate::guest::Guest;
+use std::fs::File;
 use std::future::{Future, ready};
 use std::pin::Pin;
+use std::sync::Arc;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Accessor, FutureReader, Linker, Resource, StreamReader};
 use wasmtime_wasi::WasiView;
@@ -58,9 +60,9 @@ pub fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 impl Guest {
     /// A place for one more open file; a refusal is said.
     fn room(&self) -> Option<Room> {
-        let room = self.files.room();
+        let room = self.descriptors.room();
         if room.is_none() {
-            self.files.refused(&self.grant.error);
+            self.descriptors.refused(&self.grant.error);
         }
         room
     }
@@ -68,25 +70,33 @@ impl Guest {
     /// Counts what lies behind `opened`, or closes it.
     fn keep(&mut self, room: Room, opened: &Resource<Descriptor>) -> wasmtime::Result<bool> {
         let table = self.wasi.ctx().table;
-        if room.take(table.get(opened)?) {
+        if room.take(file_of(table.get(opened)?)) {
             return Ok(true);
         }
         table.delete(Resource::<Descriptor>::new_own(opened.rep()))?;
-        self.files.refused(&self.grant.error);
+        self.descriptors.refused(&self.grant.error);
         Ok(false)
     }
 }
 
+fn file_of(opened: &Descriptor) -> &Arc<File> {
+    match opened {
+        Descriptor::File(file) => &file.file,
+        Descriptor::Dir(dir) => &dir.dir,
+    }
+}
+
 async fn open2(mut store: StoreContextMut<'_, Guest>, at: At2) -> wasmtime::Result<Opened2> {
+    let thread = store.data().threads.clone().borrow().await;
     let guest = store.data_mut();
     let Some(room) = guest.room() else { return Ok(Err(v2::ErrorCode::InsufficientMemory)) };
     let (dir, path_flags, path, how, flags) = at;
     if is_long(&path) {
         return Ok(Err(v2::ErrorCode::NameTooLong));
     }
-    let opened =
-        HostDescriptor::open_at(&mut guest.filesystem(), dir, path_flags, path, how, flags).await;
-    match opened {
+    let mut files = guest.filesystem();
+    let call = HostDescriptor::open_at(&mut files, dir, path_flags, path, how, flags);
+    match thread.around(call).await {
         Ok(opened) if guest.keep(room, &opened)? => Ok(Ok(opened)),
         Ok(_) => Ok(Err(v2::ErrorCode::InsufficientMemory)),
         Err(error) => Ok(Err(error.downcast()?)),
@@ -95,14 +105,15 @@ async fn open2(mut store: StoreContextMut<'_, Guest>, at: At2) -> wasmtime::Resu
 
 async fn open3(accessor: &Accessor<Guest>, at: At3) -> wasmtime::Result<Opened3> {
     let full = Ok(Err(v3::ErrorCode::InsufficientMemory));
+    let thread = threads_of(accessor).borrow().await;
     let Some(room) = accessor.with(|mut access| access.get().room()) else { return full };
     let (dir, path_flags, path, how, flags) = at;
     if is_long(&path) {
         return Ok(Err(v3::ErrorCode::NameTooLong));
     }
     let files = accessor.with_getter::<WasiFilesystem>(<Guest as WasiFilesystemView>::filesystem);
-    let opened = WasiFilesystem::open_at(&files, dir, path_flags, path, how, flags).await;
-    match opened {
+    let call = WasiFilesystem::open_at(&files, dir, path_flags, path, how, flags);
+    match thread.around(call).await {
         Ok(opened) if accessor.with(|mut access| access.get().keep(room, &opened))? => {
             Ok(Ok(opened))
         }
@@ -129,8 +140,9 @@ async fn names(
     guest: &mut Guest,
     dir: Resource<Descriptor>,
 ) -> wasmtime_wasi::p2::FsResult<Vec<v3::DirectoryEntry>> {
+    let thread = guest.threads.clone().borrow().await;
     let mut files = guest.filesystem();
-    let listing = files.read_directory(dir).await?;
+    let listing = thread.around(files.read_directory(dir)).await?;
     let entries = files.table.delete(listing)?.into_iter();
     let renamed = |entry: v2::DirectoryEntry| v3::DirectoryEntry {
         type_: type3(entry.type_),
@@ -185,8 +197,9 @@ pub async fn open1(guest: &mut Guest, memory: &mut [u8], at: At1) -> wasmtime::R
     if length as u32 as usize > PATH_BYTES {
         return Ok(NAME_TOO_LONG);
     }
+    let thread = guest.threads.clone().borrow().await;
     let mut view = GuestMemory::Unshared(&mut *memory);
-    let errno = stock::path_open(
+    let call = stock::path_open(
         &mut guest.wasi,
         &mut view,
         dir,
@@ -198,12 +211,12 @@ pub async fn open1(guest: &mut Guest, memory: &mut [u8], at: At1) -> wasmtime::R
         inherited,
         flags,
         number,
-    )
-    .await?;
+    );
+    let errno = thread.around(call).await?;
     if errno != 0 || guest.hold1(room, rep)? {
         return Ok(errno);
     }
-    guest.files.refused(&guest.grant.error);
+    guest.descriptors.refused(&guest.grant.error);
     let number = number as u32 as usize;
     let opened = memory.get(number..number + 4).and_then(|bytes| bytes.try_into().ok());
     let opened = i32::from_le_bytes(opened.unwrap_or_default());
@@ -214,6 +227,6 @@ pub async fn open1(guest: &mut Guest, memory: &mut [u8], at: At1) -> wasmtime::R
 impl Guest {
     fn hold1(&mut self, room: Room, rep: u32) -> wasmtime::Result<bool> {
         let opened = Resource::<Descriptor>::new_borrow(rep);
-        Ok(room.take(self.wasi.ctx().table.get(&opened)?))
+        Ok(room.take(file_of(self.wasi.ctx().table.get(&opened)?)))
     }
 }

@@ -4,6 +4,7 @@
 //! Belongs here: the hook and its bounds. Does not belong here: who may be reached
 //! (policy.rs).
 
+use crate::descriptors::{Descriptors, Socket};
 use crate::network::Network;
 use crate::network::names::Failure;
 use bytes::Bytes;
@@ -48,7 +49,10 @@ type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(Response<WasiBody>, Io), Error>;
 
 /// The host side of wasi:http for one store.
-pub struct Hooks(pub Option<Arc<Network>>);
+pub struct Hooks {
+    pub network: Option<Arc<Network>>,
+    pub descriptors: Arc<Descriptors>,
+}
 
 impl WasiHttpHooks for Hooks {
     fn send_request(
@@ -57,10 +61,11 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        match self.0.clone() {
+        match self.network.clone() {
             Some(network) => {
                 let slot = network.slot;
-                Box::new(slot.around(send(network, request, Times::new(options))))
+                let descriptors = self.descriptors.clone();
+                Box::new(slot.around(send(network, descriptors, request, Times::new(options))))
             }
             None => Box::new(async { Err(Error::HttpRequestDenied) }),
         }
@@ -85,11 +90,16 @@ impl Times {
     }
 }
 
-async fn send(network: Arc<Network>, mut request: Request<WasiBody>, times: Times) -> Sent {
+async fn send(
+    network: Arc<Network>,
+    descriptors: Arc<Descriptors>,
+    mut request: Request<WasiBody>,
+    times: Times,
+) -> Sent {
     let permit = network.outgoing.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Error::ConnectionLimitReached)?;
-    let stream = timeout(times.connect, connect(&network, request.uri())).await;
-    let stream = stream.map_err(|_| Error::ConnectionTimeout)??;
+    let connected = timeout(times.connect, connect(&network, &descriptors, request.uri())).await;
+    let (stream, place) = connected.map_err(|_| Error::ConnectionTimeout)??;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_BYTES).max_headers(FIELDS_MAX);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
@@ -104,7 +114,7 @@ async fn send(network: Arc<Network>, mut request: Request<WasiBody>, times: Time
     };
     let answer = answer.map_err(|_| Error::ConnectionReadTimeout)??;
     let io: Io = Box::new(network.slot.around(async move {
-        let _permit = permit;
+        let _held = (permit, place);
         if rest { connection.await.map_err(Error::from) } else { Ok(()) }
     }));
     Ok((answer.map(|body| Steady::new(body, times.between).boxed_unsync()), io))
@@ -113,7 +123,13 @@ async fn send(network: Arc<Network>, mut request: Request<WasiBody>, times: Time
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-async fn connect(network: &Network, uri: &Uri) -> Result<Box<dyn Stream>, Error> {
+type Connected<S> = (S, Arc<Socket>);
+
+async fn connect(
+    network: &Network,
+    descriptors: &Arc<Descriptors>,
+    uri: &Uri,
+) -> Result<Connected<Box<dyn Stream>>, Error> {
     let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?;
     let secure = uri.scheme() == Some(&Scheme::HTTPS);
     let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
@@ -124,16 +140,23 @@ async fn connect(network: &Network, uri: &Uri) -> Result<Box<dyn Stream>, Error>
     if addresses.is_empty() {
         return Err(Error::DestinationIpProhibited);
     }
-    let stream = reach(addresses).await.map_err(Error::Connect)?;
+    let (stream, place) = reach(addresses, descriptors).await.map_err(unreached)?;
     let _ = stream.set_nodelay(true);
     if !secure {
-        return Ok(Box::new(stream));
+        return Ok((Box::new(stream), place));
     }
     let config = network.trust.config().ok_or(Error::TlsCertificateError)?;
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     let name = ServerName::try_from(bare.to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(insecure)?;
-    Ok(Box::new(stream))
+    Ok((Box::new(stream), place))
+}
+
+fn unreached(error: io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => Error::ConnectionLimitReached,
+        _ => Error::Connect(error),
+    }
 }
 
 fn unresolved(failure: Failure) -> Error {
@@ -156,13 +179,16 @@ fn insecure(error: io::Error) -> Error {
 }
 
 /// The first connection that stands, the next address tried while one is silent.
-async fn reach(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+async fn reach(
+    addresses: Vec<SocketAddr>,
+    descriptors: &Arc<Descriptors>,
+) -> io::Result<Connected<TcpStream>> {
     let mut left = in_turns(addresses).into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
         match left.next() {
-            Some(address) => attempts.push(TcpStream::connect(address)),
+            Some(address) => attempts.push(attempt(address, descriptors)),
             None if attempts.is_empty() => return Err(failed),
             None => {}
         }
@@ -172,6 +198,14 @@ async fn reach(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
             Ok(None) | Err(_) => {}
         }
     }
+}
+
+async fn attempt(
+    address: SocketAddr,
+    descriptors: &Arc<Descriptors>,
+) -> io::Result<Connected<TcpStream>> {
+    let place = descriptors.socket().ok_or_else(|| io::Error::from_raw_os_error(libc::EMFILE))?;
+    Ok((TcpStream::connect(address).await?, place))
 }
 
 /// Families in turns, the first address's first (RFC 8305, 4).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The network of a task against servers on the loopback.
 
+use crate::descriptors::{Descriptors, Numbers};
 use crate::network::names::Failure;
 use crate::network::slot::{SLOTS, Slot, Switchboard};
 use crate::network::{Hooks, Network, Texts};
@@ -24,11 +25,15 @@ fn network(texts: Texts) -> Arc<Network> {
     Arc::new(Network::new(slot(1), texts).unwrap())
 }
 
+fn hooks(network: Option<Arc<Network>>) -> Hooks {
+    Hooks { network, descriptors: Descriptors::new(16, &Numbers::new()) }
+}
+
 async fn get(network: Option<Arc<Network>>, uri: &str) -> Result<Response<Bytes>, Error> {
     let body: WasiBody = Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync();
     let request = Request::get(uri).header("host", "test").body(body).unwrap();
     let unused = Box::new(async { Ok(()) });
-    let sent = Box::into_pin(Hooks(network).send_request(request, None, unused)).await;
+    let sent = Box::into_pin(hooks(network).send_request(request, None, unused)).await;
     let (answer, io) = sent?;
     let (head, body) = answer.into_parts();
     let io = tokio::spawn(Box::into_pin(io));
