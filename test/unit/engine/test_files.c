@@ -53,11 +53,29 @@ static int tear_down(void **state)
     return house_close(state);
 }
 
-/* A task that has the folder as /data. */
-static void start(struct house_task *task, const char *guest, const char *const *args,
-                  uint64_t file_max)
+static void put(const char *path, const char *bytes, size_t length)
 {
-    struct engine_folder one = {.guest_path = "/data", .read_only = true};
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, length), length);
+    assert_int_equal(close(fd), 0);
+}
+
+static ssize_t get(const char *path, char *bytes, size_t room)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t length = fd < 0 ? -1 : read(fd, bytes, room);
+
+    assert_int_equal(close(fd), 0);
+    return length;
+}
+
+/* A task that has the folder as /data. */
+static void start_with(struct house_task *task, const char *guest, const char *const *args,
+                       uint64_t file_max, bool read_only)
+{
+    struct engine_folder one = {.guest_path = "/data", .read_only = read_only};
 
     house_prepare(task, args);
     one.dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -66,6 +84,12 @@ static void start(struct house_task *task, const char *guest, const char *const 
     task->grant.folder_count = 1;
     task->grant.limits.file_max = file_max;
     house_start(task, guest);
+}
+
+static void start(struct house_task *task, const char *guest, const char *const *args,
+                  uint64_t file_max)
+{
+    start_with(task, guest, args, file_max, true);
 }
 
 struct reading {
@@ -186,6 +210,80 @@ static void listings_that_nobody_reads_keep_nobody_from_their_files(void **state
     house_done(&raider);
 }
 
+static void calls_that_hang_keep_threads_of_their_own_task_only(void **state)
+{
+    struct house_task raiders[RAIDERS];
+    struct house_task task;
+    char pipe[64];
+    int end;
+
+    (void)state;
+    (void)snprintf(pipe, sizeof(pipe), "%s/pipe", folder);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    for (size_t i = 0; i < RAIDERS; i++) {
+        start(&raiders[i], "raider3", ARGS("raider3", "hang"), 0);
+        (void)first_number(&raiders[i]);
+    }
+    for (int i = 0; i < NAMES; i++) {
+        start(&task, "hello", ARGS("hello", "cat", "/data/file"), 0);
+        assert_int_equal(house_wait(&task)->code, 0);
+        house_done(&task);
+    }
+    for (size_t i = 0; i < RAIDERS; i++) {
+        engine_task_kill(raiders[i].task);
+        (void)house_wait(&raiders[i]);
+        house_done(&raiders[i]);
+    }
+    end = open(pipe, O_RDWR | O_CLOEXEC); /* whoever still opens it comes through */
+    assert_true(end >= 0);
+    start(&task, "raider3", ARGS("raider3", "files"), 0);
+    (void)house_wait(&task);
+    assert_non_null(strstr(house_read(task.output), "1024 files"));
+    house_done(&task);
+    assert_int_equal(close(end), 0);
+    assert_int_equal(unlink(pipe), 0);
+}
+
+static void streams_copy_a_file_whole(void **state)
+{
+    static const struct {
+        const char *guest;
+        const char *said;
+    } rows[] = {
+        {"raider3", "read Ok(()), written Ok(()), added Ok(())\nfolder 0 Err(ErrorCode::IsDirectory"},
+        {"raider", "read 3000000 and 3000000"},
+    };
+    enum { LENGTH = 3000000, TAIL = 5 };
+    static char bytes[LENGTH];
+    static char copied[LENGTH + TAIL + 1];
+    char path[2][64];
+
+    (void)state;
+    for (size_t i = 0; i < LENGTH; i++) {
+        bytes[i] = (char)(i * 7 / 3);
+    }
+    (void)snprintf(path[0], sizeof(path[0]), "%s/large", folder);
+    (void)snprintf(path[1], sizeof(path[1]), "%s/copy", folder);
+    put(path[0], bytes, LENGTH);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct house_task task;
+        const char *said;
+
+        start_with(&task, rows[i].guest, ARGS("raider", "copy"), 0, false);
+        (void)house_wait(&task);
+        said = house_read(task.output);
+        if (!strstr(said, rows[i].said)) {
+            fail_msg("%s says %s (%s)", rows[i].guest, said, task.end.text);
+        }
+        house_done(&task);
+        assert_int_equal(get(path[1], copied, sizeof(copied)), LENGTH + TAIL);
+        assert_memory_equal(copied, bytes, LENGTH);
+        assert_memory_equal(copied + LENGTH, "tail\n", TAIL);
+        assert_int_equal(unlink(path[1]), 0);
+    }
+    assert_int_equal(unlink(path[0]), 0);
+}
+
 static void a_listing_has_every_name_and_its_kind(void **state)
 {
     struct house_task task;
@@ -212,6 +310,8 @@ int main(void)
         cmocka_unit_test(twelve_that_hold_all_they_can_leave_some_for_a_neighbour),
         cmocka_unit_test(files_that_are_closed_again_are_no_burden),
         cmocka_unit_test(listings_that_nobody_reads_keep_nobody_from_their_files),
+        cmocka_unit_test(calls_that_hang_keep_threads_of_their_own_task_only),
+        cmocka_unit_test(streams_copy_a_file_whole),
         cmocka_unit_test(a_listing_has_every_name_and_its_kind),
     };
 

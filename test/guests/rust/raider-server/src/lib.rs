@@ -14,10 +14,16 @@
 //! | `/twice` | answers, then answers again |
 //! | `/none` | never answers, and is gone |
 //! | `/hold` | keeps the request's body and never reads it |
+//! | `/sockets` | as many TCP sockets as it may have; says how many, and holds them for a while |
+//! | `/fields` | headers of 100 KB, as many as it may have, held for a while |
 
+use std::mem::forget;
+use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
+use wasip2::sockets::network::IpAddressFamily;
+use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 
 struct Server;
 wasip2::http::proxy::export!(Server);
@@ -80,6 +86,28 @@ fn many(out: ResponseOutparam) {
     plain(fields, out, std::iter::once(format!("{took} headers\n").into_bytes()));
 }
 
+/// Long enough for others to try the same meanwhile.
+fn hold() {
+    subscribe_duration(2_000_000_000).block();
+}
+
+fn sockets(out: ResponseOutparam) {
+    let held: Vec<_> = (0..9000).map_while(|_| create_tcp_socket(IpAddressFamily::Ipv4).ok()).collect();
+    say(out, format!("{} sockets\n", held.len()));
+    hold();
+}
+
+fn fields(out: ResponseOutparam) {
+    let value = vec![b'x'; 100_000];
+    for _ in 0..200 {
+        let fields = Fields::new();
+        let _ = fields.append("x", &value);
+        forget(fields);
+    }
+    hold();
+    say(out, "20 MB\n".into());
+}
+
 impl wasip2::exports::http::incoming_handler::Guest for Server {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let path = request.path_with_query().unwrap_or_default();
@@ -120,8 +148,10 @@ impl wasip2::exports::http::incoming_handler::Guest for Server {
                 say(unsafe { ResponseOutparam::from_handle(number) }, "second".into());
             }
             "/none" => drop(out),
+            "/sockets" => sockets(out),
+            "/fields" => fields(out),
             "/hold" => {
-                std::mem::forget(request.consume());
+                forget(request.consume());
                 say(out, "held\n".into());
             }
             _ => match path.strip_prefix("/code/").and_then(|text| text.parse().ok()) {

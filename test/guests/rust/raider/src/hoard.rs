@@ -68,6 +68,48 @@ pub fn hold_files() {
     subscribe_duration(1_000_000_000_000).block();
 }
 
+/// A file read and written by streams in both ways, the second one waiting for room.
+pub fn copy() {
+    let (path, dir) = (PathFlags::empty(), folder());
+    let (made, both) = (OpenFlags::CREATE, DescriptorFlags::READ | DescriptorFlags::WRITE);
+    let from = dir.open_at(path, "large", OpenFlags::empty(), DescriptorFlags::READ).expect("a file");
+    let to = dir.open_at(path, "copy", made, both).expect("a copy");
+    let (bytes, sink) = (from.read_via_stream(0).expect("bytes"), to.write_via_stream(0).expect("sink"));
+    let mut whole = 0;
+    while let Ok(part) = bytes.blocking_read(1 << 20) {
+        whole += part.len();
+        for piece in part.chunks(4096) {
+            sink.blocking_write_and_flush(piece).expect("written");
+        }
+    }
+    let tail = to.append_via_stream().expect("tail");
+    for line in ["t", "a", "il\n"] {
+        while tail.check_write().expect("room") == 0 {
+            tail.subscribe().block();
+        }
+        tail.write(line.as_bytes()).expect("written");
+    }
+    tail.blocking_flush().expect("flushed");
+    let again = from.read_via_stream(0).expect("bytes");
+    let mut polled = 0;
+    loop {
+        match again.read(1 << 20) {
+            Ok(part) if part.is_empty() => again.subscribe().block(),
+            Ok(part) => polled += part.len(),
+            Err(_) => break,
+        }
+    }
+    say(&format!("read {whole} and {polled}"));
+}
+
+/// As many sockets as one may have, or as there are; then holds on to them.
+pub fn hold_sockets() {
+    let sockets: Vec<_> =
+        (0..9900).map_while(|_| create_tcp_socket(IpAddressFamily::Ipv4).ok()).collect();
+    say(&format!("{} sockets", sockets.len()));
+    subscribe_duration(1_000_000_000_000).block();
+}
+
 /// Headers as large as they may be, as many as one may have; then holds on to them.
 pub fn hold_headers() {
     let value = vec![b'x'; 100_000];

@@ -40,6 +40,8 @@ const VERBS: &[(&str, fn())] = &[
     ("timers", hoard::timers),
     ("poll-long", hoard::poll_long),
     ("hold-files", hoard::hold_files),
+    ("hold-sockets", hoard::hold_sockets),
+    ("copy", hoard::copy),
     ("hold-headers", hoard::hold_headers),
     ("open-close", hoard::open_close),
     ("poll-empty", mischief::poll_empty),

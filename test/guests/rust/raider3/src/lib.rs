@@ -117,6 +117,58 @@ async fn files() {
     say(&format!("{held} files: {why:?}")).await;
 }
 
+/// Calls on a file that does not answer: a pipe that nobody writes to is opened a hundred times.
+async fn hang() {
+    for _ in 0..100 {
+        spawn_local(async {
+            let (path, open, get) = (PathFlags::empty(), OpenFlags::empty(), DescriptorFlags::READ);
+            forget(folder().open_at(path, "pipe".to_string(), open, get).await);
+        });
+    }
+    // They begin when this one waits.
+    monotonic_clock::wait_for(1_000_000).await;
+    say("hangs").await;
+    monotonic_clock::wait_until(u64::MAX).await;
+}
+
+/// Connections of which nothing is kept but the stream of what comes in.
+async fn connections(to: Option<&String>) {
+    let (family, address) = socket_address(address_of(to));
+    let mut held = Vec::new();
+    let why = loop {
+        let socket = match TcpSocket::create(family) {
+            Ok(socket) => socket,
+            Err(why) => break why,
+        };
+        if let Err(why) = socket.connect(address).await {
+            break why;
+        }
+        held.push(socket.receive());
+    };
+    say(&format!("{} connections: {why:?}", held.len())).await;
+    drop(held);
+    // Their ends are seen to while this one waits.
+    monotonic_clock::wait_for(100_000_000).await;
+    say(&format!("then {:?}", TcpSocket::create(family).map(drop))).await;
+}
+
+/// A file read and written by streams, and a tail added to the copy.
+async fn copy() {
+    let (path, dir) = (PathFlags::empty(), folder());
+    let (made, both) = (OpenFlags::CREATE, DescriptorFlags::READ | DescriptorFlags::WRITE);
+    let from = dir.open_at(path, "large".into(), OpenFlags::empty(), DescriptorFlags::READ).await;
+    let to = dir.open_at(path, "copy".into(), made, both).await.expect("a copy");
+    let (bytes, read) = from.expect("a file").read_via_stream(0);
+    let written = to.write_via_stream(bytes, 0).await;
+    let (mut sink, tail) = wit_stream::new();
+    let added = to.append_via_stream(tail);
+    let _ = sink.write_all(b"tail\n".to_vec()).await;
+    drop(sink);
+    say(&format!("read {:?}, written {written:?}, added {:?}", read.await, added.await)).await;
+    let (none, end) = dir.read_via_stream(0);
+    say(&format!("folder {} {:?}", none.collect().await.len(), end.await)).await;
+}
+
 /// A folder's names asked for many times, and never read; then holds on to that.
 async fn listings() {
     let dir = folder();
@@ -173,9 +225,13 @@ async fn by_udp(to: SocketAddr) -> Result<String, ErrorCode> {
     Ok(String::from_utf8_lossy(&answer).trim().to_string())
 }
 
+fn address_of(word: Option<&String>) -> SocketAddr {
+    word.and_then(|word| word.parse().ok()).expect("ADDRESS:PORT")
+}
+
 /// Who answers at an address: by TCP, and by UDP.
 async fn who(to: Option<&String>) {
-    let to = to.and_then(|to| to.parse().ok()).expect("ADDRESS:PORT");
+    let to = address_of(to);
     say(&format!("tcp {:?}", by_tcp(to).await)).await;
     say(&format!("udp {:?}", by_udp(to).await)).await;
 }
@@ -196,6 +252,9 @@ impl wasip3::exports::cli::run::Guest for Raider {
             "files" => files().await,
             "listings" => listings().await,
             "names" => names().await,
+            "hang" => hang().await,
+            "copy" => copy().await,
+            "connections" => connections(words.get(2)).await,
             "who" => who(words.get(2)).await,
             "random" => say(&random::get_random_bytes(u64::MAX).len().to_string()).await,
             "clock" => monotonic_clock::wait_until(u64::MAX).await,
