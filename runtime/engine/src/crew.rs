@@ -56,6 +56,10 @@ impl Crew {
         }
     }
 
+    pub fn is_dismissed(&self) -> bool {
+        self.members().dismissed
+    }
+
     /// Completes when there are no members.
     pub async fn gone(&self) {
         loop {

@@ -109,7 +109,15 @@ async fn try_answer(server: &Arc<Server>, request: Request<Incoming>, since: Ins
         }
         answer.await
     };
-    answer.unwrap_or(Err(Refusal::Failed)).and_then(|response| server.settled(response))
+    let Ok(answer) = answer else {
+        // Whoever worked on it is gone. At the server's end the connection goes as well, in whatever
+        // order, and a cut request has no answer.
+        if server.crew.is_dismissed() {
+            return std::future::pending().await;
+        }
+        return Err(Refusal::Failed);
+    };
+    answer.and_then(|response| server.settled(response))
 }
 
 /// A request in the hands of a guest.

@@ -58,8 +58,7 @@ impl Supply {
     fn advice(&self, wanted: u32) -> Option<String> {
         let Supply { what, is, reserved, each } = self;
         let needed = reserved + each * u64::from(wanted);
-        (self.fits() < wanted)
-            .then(|| format!("{what} is {is}; set it to at least {needed}"))
+        (self.fits() < wanted).then(|| format!("{what} is {is}; set it to at least {needed}"))
     }
 }
 
@@ -97,9 +96,8 @@ fn fit(wanted: u32, supplies: &[Supply]) -> Size {
     if most < wanted {
         reasons.push(format!("more than {INSTANCES_MAX} do not fit into a process"));
     }
-    let note = (!reasons.is_empty()).then(|| {
-        format!("room for {instances} instances, not {wanted}: {}", reasons.join("; "))
-    });
+    let note = (!reasons.is_empty())
+        .then(|| format!("room for {instances} instances, not {wanted}: {}", reasons.join("; ")));
     Size { instances, note }
 }
 
