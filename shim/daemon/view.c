@@ -87,14 +87,16 @@ static void place_keep(struct view *view, const struct container *last)
     (void)snprintf(view->id, sizeof(view->id), "%s", last ? last->id : "");
 }
 
-/* All that fits of one pass over the containers. Return: whether it is at its end. */
-static bool pass(struct view *view, struct pods *pods, size_t until, struct buf *out)
+/* All that fits of one pass over the containers, @looks at the most. Return: whether it is at its
+ * end. */
+static bool pass(struct view *view, struct pods *pods, size_t until, size_t *looks,
+                 struct buf *out)
 {
     struct container *last = NULL;
     struct numbers numbers;
     struct metrics_subject subject;
 
-    while (out->length < until) {
+    for (; out->length < until && *looks > 0; (*looks)--) {
         struct container *next = next_seen(view, pods, last);
 
         if (!next) {
@@ -140,14 +142,15 @@ static void put_head(const struct view *view, struct pods *pods, struct buf *out
 void view_put(struct view *view, struct pods *pods, size_t bytes, struct buf *out)
 {
     size_t until = out->length + bytes;
+    size_t looks = VIEW_LOOKS_MAX;
     size_t passes = view->what == QUESTION_METRICS ? metrics_families() : 1;
 
-    while (!view->is_over && out->length < until) {
+    while (!view->is_over && out->length < until && looks > 0) {
         if (!view->has_head) {
             put_head(view, pods, out);
             view->has_head = true;
         }
-        if (pass(view, pods, until, out)) {
+        if (pass(view, pods, until, &looks, out)) {
             view->has_head = false;
             view->family++;
             view->is_over = view->family == passes;

@@ -16,6 +16,9 @@
 struct buf;
 struct pods;
 
+/* Containers that one call looks at: most families have nothing to say of most of them. */
+enum { VIEW_LOOKS_MAX = 256 };
+
 /* Where an answer is; zero-initialise and set what. */
 struct view {
     enum question_what what;
@@ -27,7 +30,7 @@ struct view {
 };
 
 /**
- * view_put() - append the next lines, whole ones
+ * view_put() - append the next lines, whole ones; perhaps none, before the end
  * @view:  moves on
  * @pods:  whose containers; they may change between calls
  * @bytes: to stop at, once that many are appended

@@ -20,6 +20,7 @@
 #include "base/loop.h"
 #include "shim/control.h"
 #include "shim/daemon/question.h"
+#include "shim/daemon/view.h"
 #include "shim/daemon/window.h"
 #include "shim/ttrpc/message.h"
 #include "world.h"
@@ -260,6 +261,29 @@ static void an_answer_of_many_pieces_is_whole_while_containers_go(void **state)
     buf_fini(&slow.answer.bytes);
 }
 
+static void a_piece_looks_at_few_containers_whatever_they_have_to_say(void **state)
+{
+    struct world *world = *state;
+    struct view view = {.what = QUESTION_METRICS};
+    AUTO(buf_fini) struct buf out = BUF(ANSWER_MAX);
+    size_t pieces = 0;
+    char id[16];
+
+    for (unsigned i = 0; i < CROWD; i++) {
+        (void)snprintf(id, sizeof(id), "c%03u", i);
+        create_ok(world, id);
+    }
+    view_put(&view, world->pods, ANSWER_MAX, &out);
+    buf_put_u8(&out, 0);
+    assert_int_equal(count_of((const char *)out.data, "\nskep_container_cpu_seconds_total{"),
+                     VIEW_LOOKS_MAX);
+    for (; !view.is_over; pieces++) {
+        view_put(&view, world->pods, ANSWER_MAX, &out);
+    }
+    /* Commands have no samples of servers; they are passed by in pieces all the same. */
+    assert_in_range(pieces, 17 * CROWD / VIEW_LOOKS_MAX - 1, 2 * 17 * CROWD / VIEW_LOOKS_MAX);
+}
+
 static bool nobody_looks(void *owner)
 {
     (void)owner;
@@ -310,6 +334,7 @@ int main(void)
         AT(containers_are_lines_in_one_chunked_answer),
         AT(other_questions_are_answered_with_what_is_wrong),
         AT(an_answer_of_many_pieces_is_whole_while_containers_go),
+        AT(a_piece_looks_at_few_containers_whatever_they_have_to_say),
         AT(onlookers_have_a_maximum_and_may_leave_at_any_time),
         AT(the_socket_is_for_root_alone),
     };
