@@ -211,11 +211,18 @@ impl Host {
         let Some(place) = self.enter(pass) else { return Some(request) };
         self.line().waiting.push_back(Job { request, reply: reply.clone(), place });
         self.run(&mut turn, waker);
-        // A guest that computes, or that cannot be entered now, has not asked for it.
-        let left = self.line().waiting.pop_back();
+        let left = self.not_taken(turn.as_ref().is_some_and(|turn| !turn.has_run()));
         drop(turn);
         self.wake_who_missed();
         left.map(|job| job.request)
+    }
+
+    /// The request that was just added, unless the guest has it or will have it. One that computes,
+    /// or that cannot be entered now, has not asked for it. An empty one that only waits for its
+    /// turn keeps it: a new instance would wait for the same.
+    fn not_taken(&self, waits: bool) -> Option<Job> {
+        let mut line = self.line();
+        if waits && line.inside == 1 { None } else { line.waiting.pop_back() }
     }
 
     fn step(&self) -> bool {

@@ -24,6 +24,7 @@ pub struct Turn<T> {
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     seat: Seat,
     counters: Arc<Counters>,
+    ran: bool,
 }
 
 /// The words of a panic inside a [`Turn`].
@@ -35,7 +36,12 @@ impl<T> Turn<T> {
         counters: Arc<Counters>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Turn<T> {
-        Turn { work: Some(Box::pin(work)), seat: Seat::new(lane), counters }
+        Turn { work: Some(Box::pin(work)), seat: Seat::new(lane), counters, ran: false }
+    }
+
+    /// Whether it had its permit when it was last polled.
+    pub fn has_run(&self) -> bool {
+        self.ran
     }
 }
 
@@ -44,7 +50,8 @@ impl<T> Future for Turn<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if !this.seat.enter(cx.waker()) {
+        this.ran = this.seat.enter(cx.waker());
+        if !this.ran {
             return Poll::Pending;
         }
         let started = Instant::now();
