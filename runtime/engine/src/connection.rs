@@ -5,12 +5,14 @@
 //! in (server.rs), HTTP/2's bounds (http2.rs), a single request (request.rs).
 
 use crate::admission::Pass;
+use crate::backlog::HeldBack;
 use crate::http2::{self, Traffic};
 use crate::request;
 use crate::server::Server;
 use futures::future::{Either, select};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -147,6 +149,10 @@ impl Link {
         let entry = self.server.access.as_ref().map(|log| log.entry(self.peer, &request));
         let waiting = self.traffic.as_ref().map(|traffic| traffic.waiting(number));
         let mut response = request::answer(&self.server, request).await;
+        if let Some(traffic) = &self.traffic {
+            let backlog = traffic.backlog.clone();
+            response = response.map(|body| HeldBack { body, backlog }.boxed_unsync());
+        }
         match waiting {
             Some(waiting) => waiting.answered(),
             None if number >= self.request_max => {

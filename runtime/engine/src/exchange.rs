@@ -206,7 +206,7 @@ async fn take_turns(
                 && let Some(Job { request, reply, place }) = host.next()
             {
                 at_work.push(call3(service, store, request, move |answer| {
-                    let carried = |body| Carried { body, place }.boxed_unsync();
+                    let carried = |body| Carried { body, place, late: None }.boxed_unsync();
                     let answer = answer.map(|response| response.map(carried));
                     reply.send(answer.map_err(|code| server.gave_up(&code)));
                 }));

@@ -9,6 +9,7 @@
 //! are bounded by the h2 crate where it sees them, and here by counting requests that were
 //! given up before they had an answer: a connection with too many of those is cut.
 
+use crate::backlog::{Backlog, Outlet};
 use crate::connection::Link;
 use crate::crew::Crew;
 use crate::limits::Limits;
@@ -52,6 +53,7 @@ pub async fn serve(link: Arc<Link>, stream: TcpStream) {
         // Once for the request, once for the peer to take what is left of the answer.
         patience: limits.request_time.saturating_mul(2),
     };
+    let outlet = Outlet { stream, backlog: traffic.backlog.clone() };
     let serve = service_fn(move |request| {
         let link = link.clone();
         async move { Ok::<_, Infallible>(link.answer(request).await) }
@@ -66,7 +68,7 @@ pub async fn serve(link: Arc<Link>, stream: TcpStream) {
             .max_send_buf_size(SEND_BYTES)
             .max_pending_accept_reset_streams(UNSEEN_RESETS_MAX)
             .max_local_error_reset_streams(FAULTS_MAX)
-            .serve_connection(TokioIo::new(stream), serve)
+            .serve_connection(TokioIo::new(outlet), serve)
     );
     let over = async {
         match select(pin!(traffic.over()), pin!(server.closed())).await {
@@ -91,6 +93,7 @@ enum End {
 
 /// The requests of one connection, all told.
 pub struct Traffic {
+    pub backlog: Arc<Backlog>,
     idle: Duration,
     request_max: u64,
     stream_max: u64,
@@ -110,6 +113,7 @@ impl Traffic {
     pub fn new(limits: &Limits) -> Arc<Traffic> {
         let state = State { open: 0, since: Instant::now(), given_up: 0, end: None };
         Arc::new(Traffic {
+            backlog: Arc::default(),
             idle: limits.head_time,
             request_max: limits.connection_requests,
             stream_max: u64::from(limits.stream_max),
@@ -123,7 +127,11 @@ impl Traffic {
     }
 
     fn tell(&self, end: End) {
-        self.state().end = Some(end);
+        let mut state = self.state();
+        if state.end != Some(End::Cut) {
+            state.end = Some(end);
+        }
+        drop(state);
         self.told.notify_waiters();
     }
 

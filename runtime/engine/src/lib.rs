@@ -10,6 +10,7 @@
 mod abi;
 mod access;
 mod admission;
+mod backlog;
 mod carried;
 mod ceilings;
 mod command;

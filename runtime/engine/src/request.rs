@@ -9,7 +9,7 @@ use crate::admission::Pass;
 use crate::exchange::{self, Start};
 use crate::fault::{Ending, How};
 use crate::limits::NO_LIMIT;
-use crate::reuse;
+use crate::reuse::{self, Leave};
 use crate::server::Server;
 use crate::turn::{Panicked, Turn};
 use bytes::Bytes;
@@ -90,7 +90,8 @@ async fn try_answer(server: &Arc<Server>, request: Request<Incoming>, since: Ins
     let (reply, answer) = Reply::new();
     let request = request.map(|body| limited(body, limits.body_bytes, &reply));
     let answer = if let Some(terms) = limits.reuse {
-        let host = reuse::seat(server, terms, request, reply, pass);
+        let host =
+            reuse::seat(server, terms, request, reply, Leave { _pass: pass, until: deadline });
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(answer) => answer,
             Err(_) => {

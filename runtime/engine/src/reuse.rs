@@ -87,10 +87,16 @@ pub struct Job {
     pub place: Place,
 }
 
+/// A request's leave to be in its server: its pass, and how long.
+pub struct Leave {
+    pub _pass: Pass,
+    pub until: Instant,
+}
+
 /// A request's place in an instance and in its server, until the last of its answer is out.
 pub struct Place {
     host: Arc<Host>,
-    _pass: Arc<Pass>,
+    leave: Arc<Leave>,
 }
 
 impl Hosts {
@@ -135,19 +141,19 @@ pub fn seat(
     terms: Terms,
     request: Request<WasiBody>,
     reply: Reply,
-    pass: Pass,
+    leave: Leave,
 ) -> Arc<Host> {
-    let pass = Arc::new(pass);
+    let leave = Arc::new(leave);
     let mut request = request;
     for number in 0.. {
         let Some(host) = server.hosts.open(number) else { break };
-        match host.offer(request, &reply, &pass) {
+        match host.offer(request, &reply, &leave) {
             None => return host,
             Some(refused) => request = refused,
         }
     }
     let host = Host::new(terms);
-    if let Some(place) = host.enter(&pass) {
+    if let Some(place) = host.enter(&leave) {
         host.line().waiting.push_back(Job { request, reply, place });
     }
     let body = exchange::run_many(server.clone(), host.clone());
@@ -185,7 +191,7 @@ impl Host {
     }
 
     /// A place, if there is one.
-    fn enter(self: &Arc<Self>, pass: &Arc<Pass>) -> Option<Place> {
+    fn enter(self: &Arc<Self>, leave: &Arc<Leave>) -> Option<Place> {
         let mut line = self.line();
         if line.closed.is_some() || line.inside >= AT_ONCE {
             return None;
@@ -195,7 +201,7 @@ impl Host {
         if line.taken >= self.terms.requests {
             line.closed = Some(Instant::now());
         }
-        Some(Place { host: self.clone(), _pass: pass.clone() })
+        Some(Place { host: self.clone(), leave: leave.clone() })
     }
 
     /// Gives it a request, and runs it to its next pause. Comes back if it is busy.
@@ -203,12 +209,12 @@ impl Host {
         self: &Arc<Self>,
         request: Request<WasiBody>,
         reply: &Reply,
-        pass: &Arc<Pass>,
+        leave: &Arc<Leave>,
     ) -> Option<Request<WasiBody>> {
         let (Some(waker), Some(mut turn)) = (self.waker.get(), self.try_turn()) else {
             return Some(request);
         };
-        let Some(place) = self.enter(pass) else { return Some(request) };
+        let Some(place) = self.enter(leave) else { return Some(request) };
         self.line().waiting.push_back(Job { request, reply: reply.clone(), place });
         self.run(&mut turn, waker);
         let left = self.not_taken(turn.as_ref().is_some_and(|turn| !turn.has_run()));
@@ -314,6 +320,14 @@ impl Host {
 }
 
 impl Place {
+    pub fn until(&self) -> Instant {
+        self.leave.until
+    }
+
+    pub fn is_late(&self) {
+        self.host.is_late();
+    }
+
     /// Runs the instance to its next pause, if nobody else does.
     pub fn step(&self) -> bool {
         self.host.step()

@@ -29,6 +29,9 @@ use tokio::sync::watch;
 /// How long accepting rests when there are no descriptors or no memory for a connection.
 const REST: Duration = Duration::from_millis(50);
 
+/// As many connections as the kernel keeps for a listener; who comes while these are welcomed is late.
+const QUEUED_MAX: usize = 4096;
+
 /// Longer than any process lives.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -73,7 +76,8 @@ pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>, listener: std::net::TcpLi
 async fn welcome_the_last(server: &Arc<Server>, listener: TcpListener) {
     // The event loop may not have heard of them yet; the kernel has.
     let Ok(listener) = listener.into_std() else { return };
-    while let Some(pass) = server.task.connections.enter(Duration::ZERO).await {
+    for _ in 0..QUEUED_MAX {
+        let Some(pass) = server.task.connections.enter(Duration::ZERO).await else { return };
         match listener.accept().and_then(waiting_for_events) {
             Ok((stream, peer)) => server.serve(stream, peer, pass),
             Err(error) if is_the_peers(&error) => {}

@@ -205,6 +205,27 @@ static void a_late_request_takes_its_instance_with_it(void **state)
     end(&task);
 }
 
+/* Its answer has begun: the time is for all of a request, not for the head of its answer. */
+static void a_body_that_stops_is_cut_off(void **state)
+{
+    struct house_answer answer;
+    struct house_task task;
+    int connection = -1;
+
+    (void)state;
+    prepare(&task);
+    task.grant.limits.reuse_max = 1000;
+    task.grant.limits.request_ns = UINT64_C(300) * MS;
+    house_start(&task, "server3");
+    connection = house_send(task.port,
+                            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    house_receive(connection, &answer);
+    house_await(has_no_instance, &task, "the one with the late request is gone");
+    house_get(task.port, "/", &answer);
+    assert_int_equal(answer.status, 200);
+    end(&task);
+}
+
 static void reused_instances_end_with_their_server(void **state)
 {
     struct house_answer answer;
@@ -261,6 +282,7 @@ int main(void)
         cmocka_unit_test(an_instance_gets_no_older_than_it_may),
         cmocka_unit_test(a_trap_costs_only_the_instance_that_is_reused),
         cmocka_unit_test(a_late_request_takes_its_instance_with_it),
+        cmocka_unit_test(a_body_that_stops_is_cut_off),
         cmocka_unit_test(reused_instances_end_with_their_server),
         cmocka_unit_test(instances_of_wasi_0_2_cannot_be_reused),
     };

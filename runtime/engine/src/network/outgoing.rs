@@ -48,6 +48,9 @@ const FIELDS_MAX: usize = 256;
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Sent = Result<(Response<WasiBody>, Io), Error>;
 
+/// Bytes of a body that a guest hands over in one piece: they are the host's until they are sent.
+const BODY_CHUNK: usize = 64 << 10;
+
 /// The host side of wasi:http for one store.
 pub struct Hooks {
     pub network: Option<Arc<Network>>,
@@ -69,6 +72,14 @@ impl WasiHttpHooks for Hooks {
             }
             None => Box::new(async { Err(Error::HttpRequestDenied) }),
         }
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
     }
 }
 

@@ -123,6 +123,21 @@ def empty_data():
         yield frame(DATA, 0, 1) * 200
 
 
+UNREAD = []  # connections that stay open until the worker was looked at
+
+
+def unread(port):
+    """A hundred peers with room for everything, who take nothing."""
+    room = (1 << 31) - 1
+    for _ in range(100):
+        sock = opened(port, room)
+        sock.sendall(frame(WINDOW, 0, 0, struct.pack(">I", room - 65535)) + b"".join(
+            frame(HEADERS, END_STREAM | END_HEADERS, stream, asked("/big?bytes=60000")) for stream in range(1, 200, 2)))
+        UNREAD.append(sock)
+    time.sleep(4)  # twice the time of a request: who waits for a place has had it, or 503
+    return [], False
+
+
 # id, in words, what is sent, what is wrong with what came back
 ROWS = [
     ("h2-resets", "100,000 requests, each reset at once", lambda port: flood(port, resets("/")), over),
@@ -135,6 +150,7 @@ ROWS = [
     ("h2-empty-data", "100,000 frames of a body without a byte", lambda port: flood(port, empty_data()), any_end),
     ("h2-pings", "1,000,000 pings whose answers nobody reads",
      lambda port: flood(port, (frame(PING, 0, 0, b"12345678") * 1000 for _ in range(1000))), any_end),
+    ("h2-unread", "10,000 answers of 60 KB that nobody reads", unread, any_end),
 ]
 
 
@@ -163,6 +179,8 @@ def main(wanted):
             wrong = judge(answer)
             for _ in range(3):
                 party.look(seen)
+            while UNREAD:
+                UNREAD.pop().close()
             if b"Hello from Rust" not in get(port):
                 wrong = wrong or "the server does not answer any more"
             seen.update(more=max(0, seen["most"] - before), same=party.same())
