@@ -38,6 +38,7 @@ enum {
     COMPILER_DESCRIPTION_BYTES_MAX = 256 << 10, /* of a description */
     COMPILER_WHY_MAX = 400,                    /* of a sentence, with its NUL */
     COMPILER_IDENTITY_MAX = 65,                /* 64 hexadecimal digits and a NUL */
+    COMPILER_NICE = 10,                        /* of a job's process */
 };
 
 struct compiler_bytes {

@@ -10,6 +10,9 @@
  *     skep-compiler identity
  *         prints compiler_identity() as a line
  *
+ * It stands back for whoever serves: a low priority, and long turns that anybody who wakes up cuts
+ * short.
+ *
  * Memory and processor time that run out end the job with a sentence where that is possible: the
  * allocator and SIGXCPU come here first, the kernel's own SIGKILL a second later.
  */
@@ -19,15 +22,18 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "runtime/sandbox/sandbox.h"
@@ -35,6 +41,9 @@
 enum { FD_WASM = 3, FD_CODE = 4, FD_DESCRIPTION = 5, FDS = 6 };
 enum { THREADS = 2 };
 enum { STATUS_DONE, STATUS_REFUSED, STATUS_USAGE };
+
+/* A tenth of a processor beside somebody who wants all of it: compiling ends all the same. */
+enum { NICE = COMPILER_NICE, TURN_NS = 100000000 };
 
 /* Native code is two to four times the size of what it comes from. */
 #define CODE_BYTES_MAX (8ULL * COMPILER_WASM_BYTES_MAX)
@@ -141,12 +150,39 @@ static int write_bytes(int fd, const struct compiler_bytes *bytes, const char *w
     return err < 0 ? fault_sys(why, err, "write %s", what) : 0;
 }
 
+/* Best effort: what fails only makes it a worse neighbour. */
+static void stand_back(void)
+{
+    /* struct sched_attr of sched_setattr(2), which the C library lacks. */
+    const struct attributes {
+        uint32_t size;
+        uint32_t policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime; /* the length of a turn from Linux 6.12 on, of no meaning before */
+        uint64_t deadline;
+        uint64_t period;
+    } wanted = {
+        .size = sizeof(wanted), .policy = SCHED_BATCH, .nice = NICE, .runtime = TURN_NS};
+    AUTO(fd_close) int group = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+
+    if (syscall(SYS_sched_setattr, 0, &wanted, 0) < 0) {
+        (void)setpriority(PRIO_PROCESS, 0, NICE);
+    }
+    /* Where processors are shared out by session first, that of the job counts. */
+    if (group >= 0) {
+        (void)dprintf(group, "%d", NICE);
+    }
+}
+
 static int compile(const struct options *options, struct fault *why)
 {
     AUTO(buf_fini) struct buf wasm = BUF(COMPILER_WASM_BYTES_MAX);
     AUTO(compiler_output_fini) struct compiler_output output = {0};
     char sentence[COMPILER_WHY_MAX] = "";
 
+    stand_back();
     TRY(enter_sandbox(options, why));
     TRY(fs_read_fd(FD_WASM, "the component", &wasm, why));
     if (compiler_compile(wasm.data, wasm.length, THREADS, &output, sentence) < 0) {

@@ -290,7 +290,7 @@ static void component_watch(struct component *component)
         return;
     }
     component->deadline = loop_timer_new(compiler->loop, deadline_passed, component);
-    loop_timer_set(component->deadline, 2 * compiler->seconds * NS_PER_S);
+    loop_timer_set(component->deadline, COMPILE_PATIENCE * compiler->seconds * NS_PER_S);
 }
 
 /* A step off the loop has come back. */

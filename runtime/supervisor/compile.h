@@ -26,12 +26,15 @@ struct loop;
 struct compiler_options {
     const char *program;   /* absolute path of skep-compiler; copied */
     uint64_t memory_bytes; /* of one job; 0: COMPILE_MEMORY_DEFAULT */
-    uint64_t seconds;      /* of processor time, twice as many of time; 0: the default */
+    uint64_t seconds;      /* of processor time; 0: the default */
     const char *accept;    /* walls of a job that may be missing; NULL: none; copied */
 };
 
 #define COMPILE_MEMORY_DEFAULT (2ULL << 30)
 enum { COMPILE_JOBS_MAX = 2, COMPILE_SECONDS_DEFAULT = 25 };
+
+/* A job has a low priority: on a busy node so many seconds may pass for each of the processor. */
+enum { COMPILE_PATIENCE = 8 };
 
 /**
  * compiler_new() - nothing compiled yet

@@ -115,7 +115,7 @@ static void signal_word(const struct compiler *compiler, struct compile_job *job
     if (job->late || number == SIGXCPU) {
         (void)fault(&job->failed, FAULT_LIMIT,
                     "compiling it took too long (limit %" PRIu64 " seconds)",
-                    job->late ? 2 * compiler->seconds : compiler->seconds);
+                    (job->late ? COMPILE_PATIENCE : 1) * compiler->seconds);
     } else if (number == SIGKILL || number == SIGABRT) {
         /* An allocation that fails ends in abort(); the kernel's own judge kills. */
         (void)fault(&job->failed, FAULT_LIMIT,

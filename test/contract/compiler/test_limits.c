@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs that want too much: each ends by itself, says which limit it met, and was in the sandbox. */
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -126,6 +128,12 @@ static bool is_in_sandbox(int pid)
            !shows((const char *)status.data, "\nUid:\t", "0\t");
 }
 
+static bool stands_back(int pid)
+{
+    return sched_getscheduler(pid) == SCHED_BATCH &&
+           getpriority(PRIO_PROCESS, (id_t)pid) == COMPILER_NICE;
+}
+
 static void a_job_without_end_is_in_the_sandbox_until_its_time_is_up(void **state)
 {
     const char *const options[] = {"--cpu-seconds", "1", NULL};
@@ -145,6 +153,7 @@ static void a_job_without_end_is_in_the_sandbox_until_its_time_is_up(void **stat
     while (!seen && clock_now_ns() < deadline) {
         seen = is_in_sandbox(job.pid);
     }
+    assert_true(stands_back(job.pid));
     outcome = job_end(&job);
     assert_true(seen);
     has(outcome_sentence(&outcome), "more than 1 seconds of processor time");

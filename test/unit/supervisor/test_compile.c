@@ -140,7 +140,7 @@ static void every_failure_of_the_compiler_has_its_sentence(void **state)
         {"status", "the compiler ended with status 42", FAULT_INTERNAL},
         {"silent", "the compiler refused it without saying why", FAULT_INTERNAL},
         {"nonsense", "the compiler calls a component \"teapot\"", FAULT_INTERNAL},
-        {"hang", "compiling it took too long (limit 2 seconds)", FAULT_LIMIT},
+        {"hang", "compiling it took too long (limit 8 seconds)", FAULT_LIMIT},
     };
 
     (void)state;
