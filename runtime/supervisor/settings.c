@@ -100,15 +100,35 @@ static int read_compiler(const struct node *compiler, struct settings *ret, stru
     return 0;
 }
 
+static int read_engine(const struct node *engine, struct settings *ret, struct fault *why)
+{
+    struct read {
+        int64_t threads;
+        int64_t instances;
+    } read = {0};
+    const struct node_field fields[] = {
+        {"threads", NODE_INTEGER, false, offsetof(struct read, threads), 1, SETTINGS_THREADS_MOST},
+        {"instances", NODE_INTEGER, false, offsetof(struct read, instances), 1,
+         SETTINGS_INSTANCES_MOST},
+        {NULL, NODE_NULL, false, 0, 0, 0}};
+
+    TRY(read_object(engine, "engine", fields, &read, why));
+    ret->threads = (uint32_t)read.threads;
+    ret->instances = (uint32_t)read.instances;
+    return 0;
+}
+
 static int read_root(const struct node *root, struct settings *ret, struct fault *why)
 {
     struct read {
         const struct node *walls;
         const struct node *compiler;
+        const struct node *engine;
     } read = {NULL};
     const struct node_field fields[] = {
         {"walls", NODE_OBJECT, false, offsetof(struct read, walls), 0, 0},
         {"compiler", NODE_OBJECT, false, offsetof(struct read, compiler), 0, 0},
+        {"engine", NODE_OBJECT, false, offsetof(struct read, engine), 0, 0},
         {NULL, NODE_NULL, false, 0, 0, 0}};
 
     if (node_type(root) != NODE_OBJECT) {
@@ -118,7 +138,10 @@ static int read_root(const struct node *root, struct settings *ret, struct fault
     if (read.walls) {
         TRY(read_walls(read.walls, ret, why));
     }
-    return read.compiler ? read_compiler(read.compiler, ret, why) : 0;
+    if (read.compiler) {
+        TRY(read_compiler(read.compiler, ret, why));
+    }
+    return read.engine ? read_engine(read.engine, ret, why) : 0;
 }
 
 int settings_read(struct settings *ret, struct fault *why)

@@ -151,6 +151,8 @@ static int open_makers(struct daemon *daemon, struct fault *why)
     TRY(settings_read(&settings, why));
     supervisor.compile_memory_bytes = settings.compile_memory_bytes;
     supervisor.compile_seconds = settings.compile_cpu_seconds;
+    supervisor.threads = settings.threads;
+    supervisor.instances = settings.instances;
     TRY(supervisor_new(daemon->loop, &supervisor, &daemon->supervisor, why));
     TRY(image_reader_new(daemon->loop, options->address, settings.accept, &daemon->images, why));
     return events_new(daemon->loop, options->ttrpc, &daemon->events, why);

@@ -50,6 +50,20 @@ static void accepted_walls_are_listed(void **state)
     assert_int_equal(settings.compile_cpu_seconds, 0);
 }
 
+static void an_engine_is_sized(void **state)
+{
+    struct settings settings;
+    struct fault why = {0};
+
+    (void)state;
+    assert_int_equal(read_words("{\"engine\": {\"threads\": 256}}", &settings, &why), 0);
+    assert_int_equal(settings.threads, 256);
+    assert_int_equal(settings.instances, 0);
+    assert_int_equal(read_words("{\"engine\": {\"instances\": 20000}}", &settings, &why), 0);
+    assert_int_equal(settings.threads, 0);
+    assert_int_equal(settings.instances, 20000);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
     static const struct {
@@ -69,6 +83,12 @@ static void what_is_wrong_is_named(void **state)
         {"{\"compiler\": {\"cpu_seconds\": 4000}}", "compiler.cpu_seconds must be"},
         {"{\"compiler\": {\"cpu_second\": 4}}",
          "no member \"cpu_second\", only \"memory_bytes\" and \"cpu_seconds\""},
+        {"{\"engine\": {\"threads\": 0}}", "engine.threads must be"},
+        {"{\"engine\": {\"threads\": 257}}", "engine.threads must be"},
+        {"{\"engine\": {\"instances\": 20001}}", "engine.instances must be"},
+        {"{\"engine\": {\"threads\": \"two\"}}", "engine.threads must be"},
+        {"{\"engine\": {\"thread\": 2}}",
+         "no member \"thread\", only \"threads\" and \"instances\""},
         {"{", "skep-settings-"},
     };
 
@@ -100,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted_walls_are_listed),
+        cmocka_unit_test(an_engine_is_sized),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_file_that_was_named_must_be_there),
     };
