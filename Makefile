@@ -4,11 +4,11 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help setup build debug asan tsan fuzz test attacks check bench demo install uninstall clean
+.PHONY: help setup build debug asan tsan fuzz test attacks check bench demo cluster cluster-down e2e-cluster install uninstall clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## install what is missing: Debian packages and a Rust toolchain (root)
 	tools/setup test
@@ -44,6 +44,15 @@ bench: build ## side by side with runc and others: a table, bars, plots (PARTS="
 
 demo: ## from nothing to 100 containers of a component, and back to nothing
 	@tools/setup demo && $(MAKE) --no-print-directory build && e2e/demo
+
+cluster: build ## a Kubernetes node with Skep on this machine; kubectl is e2e/cluster/kubectl (root)
+	@tools/setup test && e2e/cluster/up
+
+cluster-down: ## end that node; nothing of it is left
+	@e2e/cluster/down
+
+e2e-cluster: build ## what pods do on that node, scenario by scenario (root)
+	@tools/setup test && e2e/cluster/run
 
 install: build ## install below PREFIX (DESTDIR is honoured)
 	@DESTDIR=$(DESTDIR) cmake --install build/release --prefix $(PREFIX)

@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The node's first process on the node's own root: network, then the programs in the order in which
+# they need each other. Ends when it is killed.
+set -u
+. /node/settings.sh
+
+# start NAME COMMAND...: in the background, its words in /log/NAME
+start() {
+    local name=$1
+    shift
+    "$@" >"/log/$name" 2>&1 &
+    echo $! >"/run/$name.pid"
+}
+
+until_ok() { # SECONDS COMMAND...
+    local tries=$(($1 * 20))
+    shift
+    while [ "$tries" -gt 0 ]; do
+        "$@" >/dev/null 2>&1 && return 0
+        tries=$((tries - 1))
+        sleep 0.05
+    done
+    echo "not in time: $*"
+    return 1
+}
+
+files() {
+    hostname "$CLUSTER_NODE"
+    printf '127.0.0.1 localhost\n%s %s\n' "$CLUSTER_IP" "$CLUSTER_NODE" >/etc/hosts
+    : >/etc/resolv.conf
+    echo "$CLUSTER_NODE" | md5sum | cut -c1-32 >/etc/machine-id
+    [ -e /etc/passwd ] || printf 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n' >/etc/passwd
+    [ -e /etc/group ] || printf 'root:x:0:\nnogroup:x:65534:\n' >/etc/group
+    printf 'runtime-endpoint: unix:///run/containerd/containerd.sock\ntimeout: 30\n' >/etc/crictl.yaml
+    mkdir -p /opt/cni
+    ln -sfn /usr/lib/cni /opt/cni/bin
+    for name in iptables ip6tables iptables-save ip6tables-save iptables-restore ip6tables-restore; do
+        [ -e "/usr/sbin/$name" ] || ln -s xtables-nft-multi "/usr/sbin/$name"
+    done
+}
+
+network() {
+    ip link set lo up
+    until_ok 20 test -e /keys/sa.pub
+    until_ok 10 ip link set eth0 up
+    ip addr add "$CLUSTER_IP/24" dev eth0
+    ip route add default via "$CLUSTER_MACHINE_IP"
+    sysctl -qw net.ipv4.ip_forward=1
+}
+
+registry() {
+    mkdir -p /run/registry
+    printf 'version: 0.1\nlog: {level: warn, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: /run/registry}, delete: {enabled: true}}\nhttp: {addr: "%s"}\n' \
+        "$CLUSTER_REGISTRY" >/run/registry.yml
+    start registry docker-registry serve /run/registry.yml
+}
+
+import_images() {
+    local file
+    until_ok 20 ctr version
+    for file in /images/*.tar; do
+        ctr -n k8s.io images import "$file" >>/log/import 2>&1
+    done
+}
+
+api_is_ready() {
+    curl -sf --cacert /keys/ca.crt --cert /keys/admin.crt --key /keys/admin.key https://127.0.0.1:6443/readyz
+}
+
+export HOME=/root GOMAXPROCS=2
+files
+start etcd etcd --name n --data-dir /var/lib/etcd --unsafe-no-fsync --log-level warn \
+    --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
+    --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
+    --initial-cluster n=http://127.0.0.1:2380
+start containerd containerd
+network
+registry
+start apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 --advertise-address="$CLUSTER_IP" \
+    --secure-port=6443 --service-cluster-ip-range="$CLUSTER_SERVICES" --client-ca-file=/keys/ca.crt \
+    --tls-cert-file=/keys/apiserver.crt --tls-private-key-file=/keys/apiserver.key \
+    --kubelet-client-certificate=/keys/apiserver-kubelet.crt --kubelet-client-key=/keys/apiserver-kubelet.key \
+    --kubelet-certificate-authority=/keys/ca.crt --kubelet-preferred-address-types=InternalIP \
+    --service-account-issuer=https://kubernetes.default.svc --service-account-key-file=/keys/sa.pub \
+    --service-account-signing-key-file=/keys/sa.key --authorization-mode=Node,RBAC \
+    --enable-admission-plugins=NodeRestriction --allow-privileged=true --profiling=false
+import_images
+until_ok 60 api_is_ready
+# Service accounts alone take four seconds at the default rates.
+start manager kube-controller-manager --kubeconfig=/keys/manager.conf --use-service-account-credentials \
+    --service-account-private-key-file=/keys/sa.key --root-ca-file=/keys/ca.crt --kube-api-qps=500 \
+    --kube-api-burst=1000 --leader-elect=false --cluster-signing-cert-file=/keys/ca.crt \
+    --cluster-signing-key-file=/keys/ca.key --profiling=false
+start scheduler kube-scheduler --kubeconfig=/keys/scheduler.conf --kube-api-qps=500 --kube-api-burst=1000 \
+    --leader-elect=false --profiling=false
+start kubelet unshare -m --propagation unchanged bash /node/kubelet.sh --config=/conf/kubelet.yaml \
+    --kubeconfig=/keys/kubelet.conf --node-ip="$CLUSTER_IP" --hostname-override="$CLUSTER_NODE" --v=2
+start proxy kube-proxy --config=/conf/proxy.yaml --hostname-override="$CLUSTER_NODE"
+while :; do
+    sleep 3600 &
+    wait
+done
