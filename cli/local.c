@@ -224,6 +224,8 @@ static int begin(struct local *local, struct fault *why)
     TRY(settings_read(&settings, why));
     options.compile_memory_bytes = settings.compile_memory_bytes;
     options.compile_seconds = settings.compile_cpu_seconds;
+    options.threads = settings.threads;
+    options.instances = settings.instances != 0 ? settings.instances : options.instances;
     TRY(component_file_open(local->options->file, &wasm, digest, why));
     TRY(cache_choose(local->options, cache, why));
     TRY(supervisor_new(local->loop, &options, &local->supervisor, why));
