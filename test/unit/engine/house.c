@@ -178,6 +178,12 @@ static void on_exit_of(void *owner, const struct engine_exit *end)
     (void)pthread_mutex_unlock(&task->lock);
 }
 
+void house_prepare_server(struct house_task *task)
+{
+    house_prepare(task, NULL);
+    house_listen(task);
+}
+
 void house_start(struct house_task *task, const char *guest)
 {
     const struct engine_watcher watcher = {.on_exit = on_exit_of, .owner = task};
@@ -305,6 +311,13 @@ void house_done(struct house_task *task)
     assert_int_equal(task->counters.memory_bytes, 0);
     assert_int_equal(task->counters.in_flight, 0);
     assert_int_equal(requests_timed(task), task->counters.requests);
+}
+
+void house_stop(struct house_task *task)
+{
+    engine_task_drain(task->task, 0);
+    assert_int_equal(house_wait(task)->how, ENGINE_STOPPED);
+    house_done(task);
 }
 
 uint64_t house_now_ns(void)

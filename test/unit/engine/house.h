@@ -58,6 +58,9 @@ void house_prepare(struct house_task *task, const char *const *args);
 /* Give it a listening socket on a free port of the loopback. */
 void house_listen(struct house_task *task);
 
+/* Both. */
+void house_prepare_server(struct house_task *task);
+
 /* Start it; the test fails if that fails. */
 void house_start(struct house_task *task, const char *guest);
 
@@ -88,6 +91,9 @@ void house_get(uint16_t port, const char *path, struct house_answer *answer);
 
 /* Free what house_prepare() made; after its end. */
 void house_done(struct house_task *task);
+
+/* End it softly and at once, and free it. */
+void house_stop(struct house_task *task);
 
 /* Wait for @fact(@of) to become true. */
 void house_await(bool (*fact)(void *of), void *of, const char *what);

@@ -17,13 +17,6 @@ static void serve(struct house_task *task, const char *guest)
     house_start(task, guest);
 }
 
-static void end(struct house_task *task)
-{
-    engine_task_drain(task->task, 0);
-    assert_int_equal(house_wait(task)->how, ENGINE_STOPPED);
-    house_done(task);
-}
-
 static unsigned long number(const struct house_answer *answer)
 {
     const char *line = strchr(answer->body, '\n'); /* after the length of its part */
@@ -50,7 +43,7 @@ static void requests_together_have_no_more_sockets_than_their_task(void **state)
         all += number(&answer);
     }
     assert_int_equal(all, SOCKETS);
-    end(&task);
+    house_stop(&task);
     house_prepare(&task, ARGS("raider", "tcp-sockets"));
     task.grant.network_id = 1;
     task.grant.limits.file_max = SOCKETS;
@@ -86,7 +79,7 @@ static void a_connection_counts_until_its_last_stream_is_gone(void **state)
         fail_msg("it says %s (%s)", said, task.end.text);
     }
     house_done(&task);
-    end(&server);
+    house_stop(&server);
 }
 
 static void whoever_was_let_in_by_the_kernel_is_served_before_the_end(void **state)

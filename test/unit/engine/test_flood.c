@@ -11,18 +11,10 @@ static struct h2 h2;
 static struct h2_block block;
 static struct h2_answer answer;
 
-static void prepare(struct house_task *task)
-{
-    house_prepare(task, NULL);
-    house_listen(task);
-}
-
 static void end(struct house_task *task)
 {
     h2_close(&h2);
-    engine_task_drain(task->task, 0);
-    assert_int_equal(house_wait(task)->how, ENGINE_STOPPED);
-    house_done(task);
+    house_stop(task);
 }
 
 static uint64_t requests_of(const struct house_task *task)
@@ -40,7 +32,7 @@ static void a_head_without_end_ends_the_connection(void **state)
         struct house_task task;
         size_t at = 0;
 
-        prepare(&task);
+        house_prepare_server(&task);
         house_start(&task, "server");
         h2_open(&h2, task.port);
         h2_request(&block, "GET", "/");
@@ -68,7 +60,7 @@ static void resets_in_a_row_end_the_connection(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.request_max = 4;
     house_start(&task, "server");
     h2_open(&h2, task.port);
@@ -101,7 +93,7 @@ static void requests_given_up_one_by_one_end_the_connection(void **state)
     struct goal goal = {.task = &task};
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.request_max = 2;
     task.grant.limits.stream_max = 10;
     house_start(&task, "server");
@@ -123,7 +115,7 @@ static void after_its_requests_a_connection_is_left(void **state)
     uint32_t last = 0;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.connection_requests = 3;
     house_start(&task, "server");
     h2_open(&h2, task.port);
@@ -147,7 +139,7 @@ static void a_connection_that_does_not_leave_is_cut(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.connection_requests = 3;
     task.grant.limits.stream_max = 2;
     house_start(&task, "server");
@@ -166,7 +158,7 @@ static void silent_peers_are_let_go(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.head_ns = UINT64_C(50) * MS;
     house_start(&task, "server");
     h2_open(&h2, task.port);

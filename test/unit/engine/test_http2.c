@@ -15,18 +15,10 @@ static struct h2_block block;
 static struct h2_frame frame;
 static struct h2_answer answer;
 
-static void prepare(struct house_task *task)
-{
-    house_prepare(task, NULL);
-    house_listen(task);
-}
-
 static void end(struct house_task *task)
 {
     h2_close(&h2);
-    engine_task_drain(task->task, 0);
-    assert_int_equal(house_wait(task)->how, ENGINE_STOPPED);
-    house_done(task);
+    house_stop(task);
 }
 
 static bool has_instances(void *of)
@@ -44,7 +36,7 @@ static void servers_of_both_wasis_answer(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
         struct house_task task;
 
-        prepare(&task);
+        house_prepare_server(&task);
         house_start(&task, guests[i]);
         h2_open(&h2, task.port);
         h2_answer(&h2, h2_get(&h2, "/"), &answer);
@@ -63,7 +55,7 @@ static void http1_and_http2_share_the_port(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     house_start(&task, "server");
     h2_open(&h2, task.port);
     h2_answer(&h2, h2_get(&h2, "/"), &answer);
@@ -94,7 +86,7 @@ static void bodies_and_trailers_pass(void **state)
         struct house_task task;
         uint32_t stream = 0;
 
-        prepare(&task);
+        house_prepare_server(&task);
         house_start(&task, guests[i]);
         h2_open(&h2, task.port);
         h2_request(&block, "POST", "/echo");
@@ -118,7 +110,7 @@ static void what_a_peer_may_hold_is_told(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.stream_max = 7;
     task.grant.limits.head_bytes = 9000;
     house_start(&task, "server");
@@ -136,7 +128,7 @@ static void streams_beyond_the_bound_are_refused(void **state)
     uint32_t streams[3];
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.stream_max = 2;
     house_start(&task, "server");
     h2_open(&h2, task.port);
@@ -161,7 +153,7 @@ static void streams_are_requests_at_the_cap(void **state)
     int busy = 0;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.request_max = 1;
     task.grant.limits.queue_max = 1;
     house_start(&task, "server");
@@ -186,7 +178,7 @@ static void a_looping_request_ends_with_504_and_its_neighbours_go_on(void **stat
     uint32_t loop = 0;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.request_ns = UINT64_C(500) * MS;
     house_start(&task, "server");
     h2_open(&h2, task.port);
@@ -206,7 +198,7 @@ static void bodies_beyond_the_limit_are_refused(void **state)
     uint32_t stream = 0;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.body_bytes = 10;
     house_start(&task, "server");
     h2_open(&h2, task.port);
@@ -231,7 +223,7 @@ static void heads_beyond_the_limit_get_431(void **state)
     (void)state;
     memset(value, 'v', sizeof(value) - 1);
     value[sizeof(value) - 1] = '\0';
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.head_bytes = 8192;
     house_start(&task, "server");
     h2_open(&h2, task.port);
@@ -253,7 +245,7 @@ static void draining_says_goodbye_and_finishes_what_began(void **state)
 
     (void)state;
     for (int mute = 0; mute <= 1; mute++) {
-        prepare(&task);
+        house_prepare_server(&task);
         house_start(&task, "server");
         h2_open(&h2, task.port);
         h2.is_mute = mute != 0;

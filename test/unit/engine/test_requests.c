@@ -12,19 +12,6 @@ enum { MS = 1000000, MANY = 32 };
 
 static struct house_answer answer;
 
-static void prepare(struct house_task *task)
-{
-    house_prepare(task, NULL);
-    house_listen(task);
-}
-
-static void end(struct house_task *task)
-{
-    engine_task_drain(task->task, 0);
-    assert_int_equal(house_wait(task)->how, ENGINE_STOPPED);
-    house_done(task);
-}
-
 static uint64_t instances_of(const struct house_task *task)
 {
     return __atomic_load_n(&task->counters.instances, __ATOMIC_RELAXED);
@@ -47,7 +34,7 @@ static void heads_beyond_the_limit_get_431(void **state)
     size_t length = 0;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.head_bytes = 8192;
     house_start(&task, "server");
     length = (size_t)snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: a\r\nX: ");
@@ -63,7 +50,7 @@ static void heads_beyond_the_limit_get_431(void **state)
     house_receive(house_send(task.port, request), &answer);
     assert_int_equal(answer.status, 431);
     assert_int_equal(task.counters.requests, 0);
-    end(&task);
+    house_stop(&task);
 }
 
 static void a_body_without_a_length_is_cut_at_the_limit(void **state)
@@ -82,7 +69,7 @@ static void a_body_without_a_length_is_cut_at_the_limit(void **state)
     /* The one of 0.3 answers before it reads: its answer stands, and its body breaks off. */
     for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
         for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
-            prepare(&task);
+            house_prepare_server(&task);
             task.grant.limits.body_bytes = rows[k].limit;
             house_start(&task, guests[i]);
             house_receive(house_send(task.port, post), &answer);
@@ -93,7 +80,7 @@ static void a_body_without_a_length_is_cut_at_the_limit(void **state)
             }
             house_get(task.port, "/", &answer);
             assert_int_equal(answer.status, 200);
-            end(&task);
+            house_stop(&task);
         }
     }
 }
@@ -105,13 +92,13 @@ static void a_body_that_does_not_come_ends_with_the_request(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.request_ns = UINT64_C(100) * MS;
     house_start(&task, "server");
     house_receive(house_send(task.port, post), &answer);
     assert_int_equal(answer.status, 504);
     house_await(has_none, &task, "the instance has ended");
-    end(&task);
+    house_stop(&task);
 }
 
 /* Whether the peer has closed, as far as a byte that comes or does not can tell. */
@@ -129,7 +116,7 @@ static void a_head_that_drips_is_let_go_and_makes_room(void **state)
     bool closed = false;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.head_ns = UINT64_C(200) * MS;
     task.grant.limits.connection_max = ARRAY_SIZE(connections);
     house_start(&task, "server");
@@ -151,7 +138,7 @@ static void a_head_that_drips_is_let_go_and_makes_room(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(connections); i++) {
         (void)close(connections[i]);
     }
-    end(&task);
+    house_stop(&task);
 }
 
 static void connections_beyond_the_cap_wait_for_a_place(void **state)
@@ -162,7 +149,7 @@ static void connections_beyond_the_cap_wait_for_a_place(void **state)
     struct pollfd one = {.events = POLLIN};
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.connection_max = 1;
     house_start(&task, "server");
     held = house_send(task.port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -175,7 +162,7 @@ static void connections_beyond_the_cap_wait_for_a_place(void **state)
     (void)close(held);
     house_receive(waiting, &answer);
     assert_int_equal(answer.status, 200);
-    end(&task);
+    house_stop(&task);
 }
 
 static void a_connection_that_is_idle_is_let_go(void **state)
@@ -183,14 +170,14 @@ static void a_connection_that_is_idle_is_let_go(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.head_ns = UINT64_C(50) * MS;
     house_start(&task, "server");
     house_receive(house_send(task.port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &answer);
     assert_int_equal(answer.status, 200);
     house_receive(house_send(task.port, ""), &answer);
     assert_int_equal(answer.status, 0);
-    end(&task);
+    house_stop(&task);
 }
 
 static void after_its_requests_a_connection_is_closed(void **state)
@@ -202,7 +189,7 @@ static void after_its_requests_a_connection_is_closed(void **state)
     const char *said = NULL;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.connection_requests = 3;
     house_start(&task, "server");
     house_receive(house_send(task.port, five), &answer);
@@ -210,7 +197,7 @@ static void after_its_requests_a_connection_is_closed(void **state)
     said = strstr(answer.text, "connection: close");
     assert_non_null(said);
     assert_null(strstr(said, "HTTP/1.1")); /* it is the last one that says so */
-    end(&task);
+    house_stop(&task);
 }
 
 static void a_looping_request_costs_its_neighbours_nothing(void **state)
@@ -220,8 +207,8 @@ static void a_looping_request_costs_its_neighbours_nothing(void **state)
     int loop = -1;
 
     (void)state;
-    prepare(&looping);
-    prepare(&beside);
+    house_prepare_server(&looping);
+    house_prepare_server(&beside);
     looping.grant.limits.request_ns = UINT64_C(500) * MS;
     house_start(&looping, "server");
     house_start(&beside, "server");
@@ -242,7 +229,7 @@ static void a_looping_request_costs_its_neighbours_nothing(void **state)
     (void)house_wait(&looping);
     assert_non_null(strstr(house_read(looping.error), "skep: a request was cut off after 500ms"));
     house_done(&looping);
-    end(&beside);
+    house_stop(&beside);
 }
 
 static void one_budget_holds_for_many_instances(void **state)
@@ -252,7 +239,7 @@ static void one_budget_holds_for_many_instances(void **state)
     int connections[MANY];
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.memory_bytes = budget;
     house_start(&task, "server");
     for (size_t i = 0; i < MANY; i++) {
@@ -265,7 +252,7 @@ static void one_budget_holds_for_many_instances(void **state)
     /* More than one at a time, and never more than fit. */
     assert_true(task.counters.memory_peak > budget / 4);
     assert_true(task.counters.memory_peak <= budget);
-    end(&task);
+    house_stop(&task);
 }
 
 static void a_guest_sees_that_it_is_refused_memory(void **state)
@@ -274,7 +261,7 @@ static void a_guest_sees_that_it_is_refused_memory(void **state)
     int asleep = -1;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.memory_bytes = UINT64_C(16) << 20;
     house_start(&task, "server");
     asleep = house_send_get(task.port, "/sleep?ms=500");
@@ -288,7 +275,7 @@ static void a_guest_sees_that_it_is_refused_memory(void **state)
     assert_int_equal(answer.status, 200);
     assert_int_equal(task.counters.oom, 0);
     assert_int_equal(task.counters.traps, 0);
-    end(&task);
+    house_stop(&task);
 }
 
 /* What is held stays; nothing new is given until it fits. */
@@ -301,7 +288,7 @@ static void a_limit_below_what_is_held_ends_nothing(void **state)
     int asleep = -1;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     house_start(&task, "server");
     asleep = house_send_get(task.port, "/sleep?ms=1000");
     house_await(has_instances, &task, "the request has its instance");
@@ -315,7 +302,7 @@ static void a_limit_below_what_is_held_ends_nothing(void **state)
     assert_int_equal(engine_task_update(task.task, &limits, &why), 0);
     house_get(task.port, "/", &answer);
     assert_int_equal(answer.status, 200);
-    end(&task);
+    house_stop(&task);
 }
 
 /* A client that has not begun to read an answer which is larger than what lies between. */
@@ -323,7 +310,7 @@ static int slow_client(struct house_task *task)
 {
     int connection = -1;
 
-    prepare(task);
+    house_prepare_server(task);
     house_start(task, "server");
     connection = house_send_get(task->port, "/big?bytes=16777216");
     house_await(has_instances, task, "the request has its instance");

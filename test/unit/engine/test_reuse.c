@@ -7,19 +7,6 @@
 
 enum { MANY_AT_ONCE = 40, MS = 1000000 };
 
-static void prepare(struct house_task *task)
-{
-    house_prepare(task, NULL);
-    house_listen(task);
-}
-
-static void end(struct house_task *task)
-{
-    engine_task_drain(task->task, 0);
-    assert_int_equal(house_wait(task)->how, ENGINE_STOPPED);
-    house_done(task);
-}
-
 static bool has_instances(void *of)
 {
     const struct house_task *task = of;
@@ -54,7 +41,7 @@ static bool has_no_instance(void *of)
 /* A server whose instances take @requests each. */
 static void start_reusing(struct house_task *task, uint64_t requests)
 {
-    prepare(task);
+    house_prepare_server(task);
     task->grant.limits.reuse_max = requests;
     house_start(task, "server3");
 }
@@ -74,7 +61,7 @@ static void an_instance_is_used_again_where_the_grant_says_so(void **state)
     /* One for each thread at most; without reuse there is none between requests. */
     assert_in_range(instances_of(&task), 1, 2);
     assert_int_equal(task.counters.requests, 20);
-    end(&task);
+    house_stop(&task);
 }
 
 static void one_instance_answers_several_requests_at_once(void **state)
@@ -96,7 +83,7 @@ static void one_instance_answers_several_requests_at_once(void **state)
     }
     /* Those that came while the first one was being made have others. */
     assert_in_range(most, 1, MANY_AT_ONCE / 2);
-    end(&task);
+    house_stop(&task);
 }
 
 static void who_waits_for_processor_time_waits_for_an_instance_that_is_there(void **state)
@@ -108,7 +95,7 @@ static void who_waits_for_processor_time_waits_for_an_instance_that_is_there(voi
     uint64_t most = 0;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.reuse_max = 1000000;
     task.grant.limits.cpu_quota_ns = UINT64_C(10) * MS;
     task.grant.limits.cpu_period_ns = UINT64_C(100) * MS;
@@ -125,7 +112,7 @@ static void who_waits_for_processor_time_waits_for_an_instance_that_is_there(voi
     }
     /* No more than requests at once, on each thread. */
     assert_in_range(most, 1, ROOMS * AT_ONCE);
-    end(&task);
+    house_stop(&task);
 }
 
 static void an_instance_takes_no_more_requests_than_it_may(void **state)
@@ -141,12 +128,12 @@ static void an_instance_takes_no_more_requests_than_it_may(void **state)
     }
     /* Six are three instances of two on one thread; on two threads the last ones may stay. */
     assert_in_range(instances_of(&task), 0, 2);
-    end(&task);
+    house_stop(&task);
     start_reusing(&task, 1);
     house_get(task.port, "/", &answer);
     assert_int_equal(answer.status, 200);
     house_await(has_no_instance, &task, "its only request is over");
-    end(&task);
+    house_stop(&task);
 }
 
 static void an_instance_gets_no_older_than_it_may(void **state)
@@ -155,7 +142,7 @@ static void an_instance_gets_no_older_than_it_may(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.reuse_max = 1000;
     task.grant.limits.reuse_ns = MS;
     house_start(&task, "server3");
@@ -164,7 +151,7 @@ static void an_instance_gets_no_older_than_it_may(void **state)
     house_await(has_no_instance, &task, "the instance is old");
     house_get(task.port, "/", &answer);
     assert_int_equal(answer.status, 200);
-    end(&task);
+    house_stop(&task);
 }
 
 static void a_trap_costs_only_the_instance_that_is_reused(void **state)
@@ -184,7 +171,7 @@ static void a_trap_costs_only_the_instance_that_is_reused(void **state)
     assert_in_range(instances_of(&task), 0, 2);
     house_await(has_five_traps, &task, "an instance is counted after its answer");
     assert_int_equal(task.counters.errors, 5);
-    end(&task);
+    house_stop(&task);
 }
 
 static void a_late_request_takes_its_instance_with_it(void **state)
@@ -193,7 +180,7 @@ static void a_late_request_takes_its_instance_with_it(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.reuse_max = 1000;
     task.grant.limits.request_ns = UINT64_C(100) * MS;
     house_start(&task, "server3");
@@ -202,7 +189,7 @@ static void a_late_request_takes_its_instance_with_it(void **state)
     house_await(has_no_instance, &task, "the late one is gone");
     house_get(task.port, "/", &answer);
     assert_int_equal(answer.status, 200);
-    end(&task);
+    house_stop(&task);
 }
 
 /* Its answer has begun: the time is for all of a request, not for the head of its answer. */
@@ -213,7 +200,7 @@ static void a_body_that_stops_is_cut_off(void **state)
     int connection = -1;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.reuse_max = 1000;
     task.grant.limits.request_ns = UINT64_C(300) * MS;
     house_start(&task, "server3");
@@ -223,7 +210,7 @@ static void a_body_that_stops_is_cut_off(void **state)
     house_await(has_no_instance, &task, "the one with the late request is gone");
     house_get(task.port, "/", &answer);
     assert_int_equal(answer.status, 200);
-    end(&task);
+    house_stop(&task);
 }
 
 static void reused_instances_end_with_their_server(void **state)
@@ -259,7 +246,7 @@ static void instances_of_wasi_0_2_cannot_be_reused(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.reuse_max = 2;
     assert_int_equal(engine_task_start(house_guest("server"), &task.grant, &watcher, &task.task,
                                        &why), -1);
@@ -269,7 +256,7 @@ static void instances_of_wasi_0_2_cannot_be_reused(void **state)
     house_start(&task, "server");
     assert_int_equal(engine_task_update(task.task, &(struct engine_limits){.reuse_max = 2}, &why),
                      -1);
-    end(&task);
+    house_stop(&task);
 }
 
 int main(void)

@@ -7,19 +7,6 @@
 
 enum { MANY = 1000, MS = 1000000 };
 
-static void prepare(struct house_task *task)
-{
-    house_prepare(task, NULL);
-    house_listen(task);
-}
-
-static void end(struct house_task *task)
-{
-    engine_task_drain(task->task, 0);
-    assert_int_equal(house_wait(task)->how, ENGINE_STOPPED);
-    house_done(task);
-}
-
 static bool has_instances(void *of)
 {
     const struct house_task *task = of;
@@ -36,14 +23,14 @@ static void servers_of_both_wasis_answer(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
         struct house_task task;
 
-        prepare(&task);
+        house_prepare_server(&task);
         house_start(&task, guests[i]);
         house_get(task.port, "/", &answer);
         assert_int_equal(answer.status, 200);
         assert_true(strlen(answer.body) > 0);
         assert_int_equal(task.counters.requests, 1);
         assert_int_equal(task.counters.errors, 0);
-        end(&task);
+        house_stop(&task);
     }
 }
 
@@ -53,7 +40,7 @@ static void each_request_has_an_instance_of_its_own(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     house_start(&task, "server");
     for (int i = 0; i < 3; i++) {
         house_get(task.port, "/count", &answer);
@@ -61,7 +48,7 @@ static void each_request_has_an_instance_of_its_own(void **state)
         assert_non_null(strstr(answer.body, "1"));
         assert_null(strstr(answer.body, "2\n"));
     }
-    end(&task);
+    house_stop(&task);
 }
 
 static void a_connection_carries_several_requests(void **state)
@@ -72,13 +59,13 @@ static void a_connection_carries_several_requests(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     house_start(&task, "server");
     house_receive(house_send(task.port, two), &answer);
     assert_int_equal(answer.status, 200);
     assert_non_null(strstr(answer.body, "HTTP/1.1 200"));
     assert_int_equal(task.counters.requests, 2);
-    end(&task);
+    house_stop(&task);
 }
 
 static void bodies_go_in_and_out(void **state)
@@ -91,12 +78,12 @@ static void bodies_go_in_and_out(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
-        prepare(&task);
+        house_prepare_server(&task);
         house_start(&task, guests[i]);
         house_receive(house_send(task.port, post), &answer);
         assert_int_equal(answer.status, 200);
         assert_non_null(strstr(answer.body, "hello there"));
-        end(&task);
+        house_stop(&task);
     }
 }
 
@@ -108,13 +95,13 @@ static void a_body_beyond_the_limit_is_refused(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.body_bytes = 10;
     house_start(&task, "server");
     house_receive(house_send(task.port, post), &answer);
     assert_int_equal(answer.status, 413);
     assert_int_equal(task.counters.errors, 1);
-    end(&task);
+    house_stop(&task);
 }
 
 static void a_trap_is_a_500_and_a_line_and_the_server_goes_on(void **state)
@@ -125,7 +112,7 @@ static void a_trap_is_a_500_and_a_line_and_the_server_goes_on(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
-        prepare(&task);
+        house_prepare_server(&task);
         house_start(&task, guests[i]);
         house_get(task.port, "/trap", &answer);
         assert_int_equal(answer.status, 500);
@@ -148,12 +135,12 @@ static void a_request_that_takes_too_long_is_cut_off(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-        prepare(&task);
+        house_prepare_server(&task);
         task.grant.limits.request_ns = UINT64_C(100) * MS;
         house_start(&task, "server");
         house_get(task.port, paths[i], &answer);
         assert_int_equal(answer.status, 504);
-        end(&task);
+        house_stop(&task);
     }
 }
 
@@ -166,7 +153,7 @@ static void too_many_requests_wait_and_more_are_turned_away(void **state)
     int busy = 0;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.request_max = 1;
     task.grant.limits.queue_max = 1;
     house_start(&task, "server");
@@ -183,7 +170,7 @@ static void too_many_requests_wait_and_more_are_turned_away(void **state)
     }
     assert_int_equal(served, 2);
     assert_int_equal(busy, 1);
-    end(&task);
+    house_stop(&task);
 }
 
 static void requests_wait_for_memory(void **state)
@@ -193,7 +180,7 @@ static void requests_wait_for_memory(void **state)
     int connections[4];
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.memory_bytes = UINT64_C(2) << 20; /* one instance, not two */
     house_start(&task, "server");
     for (size_t i = 0; i < ARRAY_SIZE(connections); i++) {
@@ -204,7 +191,7 @@ static void requests_wait_for_memory(void **state)
         assert_int_equal(answer.status, 200);
     }
     assert_true(task.counters.memory_peak <= UINT64_C(2) << 20);
-    end(&task);
+    house_stop(&task);
 }
 
 static void without_memory_for_one_instance_it_is_busy(void **state)
@@ -213,7 +200,7 @@ static void without_memory_for_one_instance_it_is_busy(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.memory_bytes = UINT64_C(64) << 10;
     house_start(&task, "server");
     house_get(task.port, "/", &answer);
@@ -232,7 +219,7 @@ static void limits_can_be_changed_while_it_runs(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.memory_bytes = UINT64_C(64) << 10;
     house_start(&task, "server");
     house_get(task.port, "/", &answer);
@@ -243,7 +230,7 @@ static void limits_can_be_changed_while_it_runs(void **state)
     more.cpu_weight = 1000000;
     assert_int_equal(engine_task_update(task.task, &more, &why), -1);
     assert_int_equal(why.kind, ENGINE_INVALID);
-    end(&task);
+    house_stop(&task);
 }
 
 static void draining_closes_the_listener_and_finishes_what_began(void **state)
@@ -253,7 +240,7 @@ static void draining_closes_the_listener_and_finishes_what_began(void **state)
     int connection = -1;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     house_start(&task, "server");
     connection = house_send_get(task.port, "/sleep?ms=300");
     house_await(has_instances, &task, "the request has its instance");
@@ -272,7 +259,7 @@ static void the_end_of_the_grace_cuts_off(void **state)
     int connection = -1;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     house_start(&task, "server");
     connection = house_send_get(task.port, "/spin");
     house_await(has_instances, &task, "the request has its instance");
@@ -292,7 +279,7 @@ static void a_kill_ends_requests_in_flight(void **state)
     int connections[2];
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     house_start(&task, "server");
     connections[0] = house_send_get(task.port, "/spin");
     connections[1] = house_send_get(task.port, "/sleep?ms=3600000");
@@ -310,12 +297,12 @@ static void a_peer_that_says_nothing_is_let_go(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.head_ns = UINT64_C(50) * MS;
     house_start(&task, "server");
     house_receive(house_send(task.port, "GET / HTTP/1.1\r\n"), &answer);
     assert_int_equal(task.counters.requests, 0);
-    end(&task);
+    house_stop(&task);
 }
 
 static void nonsense_is_answered_with_400(void **state)
@@ -329,14 +316,14 @@ static void nonsense_is_answered_with_400(void **state)
     struct house_task task;
 
     (void)state;
-    prepare(&task);
+    house_prepare_server(&task);
     task.grant.limits.head_ns = UINT64_C(1000) * MS;
     house_start(&task, "server");
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
         house_receive(house_send(task.port, requests[i]), &answer);
         assert_int_equal(answer.status, 400);
     }
-    end(&task);
+    house_stop(&task);
 }
 
 static void a_thousand_servers_listen_and_each_answers(void **state)
@@ -346,7 +333,7 @@ static void a_thousand_servers_listen_and_each_answers(void **state)
 
     (void)state;
     for (size_t i = 0; i < MANY; i++) {
-        prepare(&tasks[i]);
+        house_prepare_server(&tasks[i]);
         /* Logs of a thousand would need three thousand descriptors of a test. */
         (void)close(tasks[i].grant.output);
         (void)close(tasks[i].grant.error);
