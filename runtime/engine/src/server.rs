@@ -29,7 +29,7 @@ use tokio::sync::watch;
 /// How long accepting rests when there are no descriptors or no memory for a connection.
 const REST: Duration = Duration::from_millis(50);
 
-/// As many connections as the kernel keeps for a listener; who comes while these are welcomed is late.
+/// As many connections as the kernel keeps for a listener; who comes meanwhile is late.
 const QUEUED_MAX: usize = 4096;
 
 /// Longer than any process lives.
