@@ -57,6 +57,8 @@ struct engine_limits {
     uint64_t reuse_max;      /* requests that one instance of a WASI 0.3 server takes, several at
                               once and not separated from each other; default 1: each its own */
     uint64_t reuse_ns;       /* how old such an instance gets; default 60 s */
+    uint64_t lame_duck_ns;   /* how long a server accepts after engine_task_drain(), each answer the
+                              last one of its connection; default: not at all */
 };
 
 /**

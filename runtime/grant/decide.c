@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/text.h"
 #include "runtime/grant/rules.h"
@@ -171,6 +172,26 @@ static void decide_texts(const struct spec *spec, struct grant *grant)
     }
 }
 
+/* A pod is taken out of its Services beside its SIGTERM, not before it: whoever has not heard of it
+ * yet still sends requests. In a grace period that we know there is time left to finish them. */
+static uint64_t usual_lame_duck(const struct spec *spec)
+{
+    enum { USUAL_S = 3, PARTS = 3, GRACE_MOST_S = 1000000 };
+    const char *type = spec_annotation(spec, "io.kubernetes.cri.container-type");
+    const char *grace = spec_annotation(spec, "io.kubernetes.pod.terminationGracePeriod");
+    uint64_t usual = USUAL_S * NS_PER_S;
+    uint64_t most = 0;
+
+    if (!type || strcmp(type, "container") != 0) {
+        return 0;
+    }
+    if (grace && text_to_u64(text_of(grace), 0, GRACE_MOST_S, &most)) {
+        most = most * NS_PER_S / PARTS;
+        return most < usual ? most : usual;
+    }
+    return usual;
+}
+
 static void decide_annotated(const struct annotations *annotations, struct grant *grant)
 {
     grant->on_term_wait = annotations->on_term_wait;
@@ -187,6 +208,7 @@ static void decide_annotated(const struct annotations *annotations, struct grant
     grant->limits.connection_requests = annotations->connection_requests;
     grant->limits.reuse_max = annotations->reuse_max;
     grant->limits.reuse_ns = annotations->reuse_ns;
+    grant->limits.lame_duck_ns = annotations->lame_duck_ns;
 }
 
 static void decide_files(const struct spec_process *process, struct grant *grant)
@@ -210,6 +232,9 @@ static int decide_container(const struct spec *spec, const struct decide_input *
     TRY(refuse_more(spec, why));
     TRY(decide_process(&spec->process, input->rootfs, grant, why));
     TRY(decide_port(annotations, grant, why));
+    if (grant->limits.lame_duck_ns == 0) {
+        grant->limits.lame_duck_ns = usual_lame_duck(spec);
+    }
     TRY(decide_folders(spec, input, grant, why));
     TRY(decide_limits(&spec->resources, &grant->limits, why));
     decide_files(&spec->process, grant);

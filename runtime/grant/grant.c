@@ -26,6 +26,7 @@ static const size_t limit_offsets[] = {
     offsetof(struct grant_limits, head_bytes),     offsetof(struct grant_limits, head_ns),
     offsetof(struct grant_limits, stream_max),     offsetof(struct grant_limits, connection_requests),
     offsetof(struct grant_limits, reuse_max),      offsetof(struct grant_limits, reuse_ns),
+    offsetof(struct grant_limits, lame_duck_ns),
 };
 _Static_assert(sizeof(struct grant_limits) == ARRAY_SIZE(limit_offsets) * sizeof(uint64_t),
                "every limit crosses the wire");

@@ -58,6 +58,7 @@ struct grant_limits {
     uint64_t connection_requests;
     uint64_t reuse_max;
     uint64_t reuse_ns;
+    uint64_t lame_duck_ns; /* 0: none */
 };
 
 enum grant_network {

@@ -50,6 +50,7 @@ void task_limits(const struct grant_limits *limits, struct engine_limits *ret)
         .connection_requests = limits->connection_requests,
         .reuse_max = limits->reuse_max,
         .reuse_ns = limits->reuse_ns,
+        .lame_duck_ns = limits->lame_duck_ns,
     };
 }
 

@@ -74,6 +74,7 @@ pub struct Limits {
     pub connection_requests: u64,
     pub reuse_max: u64,
     pub reuse_ns: u64,
+    pub lame_duck_ns: u64,
 }
 
 #[repr(C)]

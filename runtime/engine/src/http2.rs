@@ -190,8 +190,12 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    pub fn answered(mut self) {
+    /// @is_last: the peer is told to open another connection for what it wants next.
+    pub fn answered(mut self, is_last: bool) {
         self.answered = true;
+        if is_last {
+            self.traffic.tell(End::Soft);
+        }
     }
 }
 

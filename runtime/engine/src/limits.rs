@@ -45,6 +45,8 @@ pub struct Limits {
     pub connection_requests: u64,
     /// Where one instance takes more than one request.
     pub reuse: Option<Terms>,
+    /// How long a server that drains is open to new connections.
+    pub lame_duck: Duration,
 }
 
 impl Limits {
@@ -82,6 +84,7 @@ impl Limits {
                 requests: given.reuse_max,
                 age: time(or(given.reuse_ns, REUSE_DEFAULT_NS)),
             }),
+            lame_duck: time(given.lame_duck_ns),
         })
     }
 

@@ -22,6 +22,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -43,6 +44,8 @@ pub struct Server {
     pub access: Option<Arc<AccessLog>>,
     /// Instances that take several requests.
     pub hosts: Hosts,
+    /// Answers are the last ones of their connections.
+    leaving: AtomicBool,
     closing: watch::Sender<bool>,
 }
 
@@ -59,12 +62,16 @@ pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>, listener: std::net::TcpLi
         complaints: Complaints::default(),
         access: grant.access_log.then(|| AccessLog::new(grant.output.clone())),
         hosts: Hosts::new(task.component.engine.threads),
+        leaving: AtomicBool::new(false),
         closing: watch::Sender::new(false),
     });
-    let stop = match select(pin!(accept(&server, &listener)), pin!(task.stopped())).await {
+    let mut stop = match select(pin!(accept(&server, &listener)), pin!(task.stopped())).await {
         Either::Left((never, _)) => match never {},
         Either::Right((stop, _)) => stop,
     };
+    if stop != Stop::Kill {
+        stop = server.be_a_lame_duck(stop, &listener).await;
+    }
     if stop != Stop::Kill {
         welcome_the_last(&server, listener).await;
     }
@@ -127,6 +134,21 @@ impl Server {
     pub async fn closed(&self) {
         // The sender lives in `self`, so waiting cannot fail.
         drop(self.closing.subscribe().wait_for(|closing| *closing).await);
+    }
+
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Relaxed)
+    }
+
+    /// Who sends requests hears a moment later than we that this server ends, so it stays open
+    /// for some time. What it was told last.
+    async fn be_a_lame_duck(self: &Arc<Server>, stop: Stop, listener: &TcpListener) -> Stop {
+        self.leaving.store(true, Relaxed);
+        let cut_off = tokio::time::timeout(self.task.limits().lame_duck, self.task.cut_off());
+        match select(pin!(accept(self, listener)), pin!(cut_off)).await {
+            Either::Left((never, _)) => match never {},
+            Either::Right((harder, _)) => harder.unwrap_or(stop),
+        }
     }
 
     fn serve(self: &Arc<Server>, stream: TcpStream, peer: SocketAddr, pass: Pass) {

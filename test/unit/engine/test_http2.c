@@ -238,6 +238,29 @@ static void heads_beyond_the_limit_get_431(void **state)
     end(&task);
 }
 
+static void a_lame_duck_takes_a_request_and_says_goodbye(void **state)
+{
+    struct house_task task;
+    uint32_t stream = 0;
+
+    (void)state;
+    house_prepare_server(&task);
+    task.grant.limits.lame_duck_ns = UINT64_C(2000) * MS;
+    house_start(&task, "server");
+    engine_task_drain(task.task, UINT64_C(3600000) * MS);
+    h2_open(&h2, task.port);
+    stream = h2_get(&h2, "/sleep?ms=50");
+    h2_answer(&h2, stream, &answer);
+    assert_int_equal(answer.status, 200);
+    h2_drain(&h2);
+    assert_true(h2.has_left);
+    assert_int_equal(h2.reason, 0);
+    h2_close(&h2);
+    assert_int_equal(house_wait(&task)->how, ENGINE_STOPPED);
+    assert_string_equal(task.end.text, "");
+    house_done(&task);
+}
+
 static void draining_says_goodbye_and_finishes_what_began(void **state)
 {
     struct house_task task;
@@ -276,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_looping_request_ends_with_504_and_its_neighbours_go_on),
         cmocka_unit_test(bodies_beyond_the_limit_are_refused),
         cmocka_unit_test(heads_beyond_the_limit_get_431),
+        cmocka_unit_test(a_lame_duck_takes_a_request_and_says_goodbye),
         cmocka_unit_test(draining_says_goodbye_and_finishes_what_began),
     };
 

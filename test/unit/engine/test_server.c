@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Servers: answers, refusals, and soft ends. */
+/* Servers: answers and refusals. */
 #include <string.h>
 #include <unistd.h>
 
 #include "test/unit/engine/house.h"
 
 enum { MANY = 1000, MS = 1000000 };
-
-static bool has_instances(void *of)
-{
-    const struct house_task *task = of;
-
-    return __atomic_load_n(&task->counters.instances, __ATOMIC_RELAXED) > 0;
-}
 
 static void servers_of_both_wasis_answer(void **state)
 {
@@ -233,64 +226,6 @@ static void limits_can_be_changed_while_it_runs(void **state)
     house_stop(&task);
 }
 
-static void draining_closes_the_listener_and_finishes_what_began(void **state)
-{
-    struct house_answer answer;
-    struct house_task task;
-    int connection = -1;
-
-    (void)state;
-    house_prepare_server(&task);
-    house_start(&task, "server");
-    connection = house_send_get(task.port, "/sleep?ms=300");
-    house_await(has_instances, &task, "the request has its instance");
-    engine_task_drain(task.task, UINT64_C(60000) * MS);
-    house_receive(connection, &answer);
-    assert_int_equal(answer.status, 200);
-    assert_int_equal(house_wait(&task)->how, ENGINE_STOPPED);
-    assert_string_equal(task.end.text, "");
-    house_done(&task);
-}
-
-static void the_end_of_the_grace_cuts_off(void **state)
-{
-    struct house_answer answer;
-    struct house_task task;
-    int connection = -1;
-
-    (void)state;
-    house_prepare_server(&task);
-    house_start(&task, "server");
-    connection = house_send_get(task.port, "/spin");
-    house_await(has_instances, &task, "the request has its instance");
-    engine_task_drain(task.task, UINT64_C(3600000) * MS);
-    engine_task_drain(task.task, UINT64_C(20) * MS);
-    assert_int_equal(house_wait(&task)->how, ENGINE_STOPPED);
-    assert_non_null(strstr(task.end.text, "cut off"));
-    house_receive(connection, &answer);
-    assert_int_equal(answer.status, 0);
-    house_done(&task);
-}
-
-static void a_kill_ends_requests_in_flight(void **state)
-{
-    struct house_answer answer;
-    struct house_task task;
-    int connections[2];
-
-    (void)state;
-    house_prepare_server(&task);
-    house_start(&task, "server");
-    connections[0] = house_send_get(task.port, "/spin");
-    connections[1] = house_send_get(task.port, "/sleep?ms=3600000");
-    house_await(has_instances, &task, "a request has its instance");
-    engine_task_kill(task.task);
-    assert_int_equal(house_wait(&task)->how, ENGINE_KILLED);
-    house_receive(connections[0], &answer);
-    house_receive(connections[1], &answer);
-    house_done(&task);
-}
-
 static void a_peer_that_says_nothing_is_let_go(void **state)
 {
     struct house_answer answer;
@@ -369,9 +304,6 @@ int main(void)
         cmocka_unit_test(requests_wait_for_memory),
         cmocka_unit_test(without_memory_for_one_instance_it_is_busy),
         cmocka_unit_test(limits_can_be_changed_while_it_runs),
-        cmocka_unit_test(draining_closes_the_listener_and_finishes_what_began),
-        cmocka_unit_test(the_end_of_the_grace_cuts_off),
-        cmocka_unit_test(a_kill_ends_requests_in_flight),
         cmocka_unit_test(a_peer_that_says_nothing_is_let_go),
         cmocka_unit_test(nonsense_is_answered_with_400),
         cmocka_unit_test(a_thousand_servers_listen_and_each_answers),

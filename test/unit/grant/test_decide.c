@@ -174,42 +174,6 @@ static void no_limit_is_the_default(void **state)
     assert_memory_equal(&grant->limits, &none, sizeof(none));
 }
 
-static void annotations_are_limits_too(void **state)
-{
-    AUTO(grant_free) struct grant *grant =
-        granted("{\"process\":{},\"annotations\":{\"skep.dev/requests\":\"5\","
-                "\"skep.dev/request-timeout\":\"3s\",\"skep.dev/queue\":\"6\","
-                "\"skep.dev/queue-timeout\":\"4s\",\"skep.dev/connections\":\"7\","
-                "\"skep.dev/max-body\":\"8k\",\"skep.dev/on-term\":\"wait\","
-                "\"skep.dev/max-head\":\"9k\",\"skep.dev/head-timeout\":\"5s\","
-                "\"skep.dev/keep-alive-requests\":\"8\",\"skep.dev/streams\":\"9\","
-                "\"skep.dev/reuse\":\"9\",\"skep.dev/reuse-time\":\"5s\","
-                "\"skep.dev/access-log\":\"stdout\"}}", &artifact);
-
-    (void)state;
-    assert_int_equal(grant->limits.request_max, 5);
-    assert_int_equal(grant->limits.request_ns, 3000000000);
-    assert_int_equal(grant->limits.queue_max, 6);
-    assert_int_equal(grant->limits.queue_ns, 4000000000);
-    assert_int_equal(grant->limits.connection_max, 7);
-    assert_int_equal(grant->limits.body_bytes, 8000);
-    assert_int_equal(grant->limits.head_bytes, 9000);
-    assert_int_equal(grant->limits.head_ns, 5000000000);
-    assert_int_equal(grant->limits.connection_requests, 8);
-    assert_int_equal(grant->limits.stream_max, 9);
-    assert_true(grant->access_log);
-    assert_int_equal(grant->limits.reuse_max, 9);
-    assert_int_equal(grant->limits.reuse_ns, 5000000000);
-    assert_true(grant->on_term_wait);
-}
-
-static void an_annotation_nobody_knows_is_refused(void **state)
-{
-    (void)state;
-    assert_refused("{\"process\":{},\"annotations\":{\"skep.dev/links\":\"{}\"}}", &artifact,
-                   FAULT_INVALID, "config.json: annotation skep.dev/links is not known");
-}
-
 static void weights_follow_shares(void **state)
 {
     static const uint64_t rows[][2] = {{1, 1},       {2, 1},           {1024, 39},
@@ -364,8 +328,6 @@ int main(void)
         cmocka_unit_test(an_annotation_takes_the_network_away),
         cmocka_unit_test(limits_are_translated),
         cmocka_unit_test(no_limit_is_the_default),
-        cmocka_unit_test(annotations_are_limits_too),
-        cmocka_unit_test(an_annotation_nobody_knows_is_refused),
         cmocka_unit_test(weights_follow_shares),
         cmocka_unit_test(an_update_changes_only_what_it_says),
         cmocka_unit_test(quota_and_period_have_the_kernel_s_bounds),

@@ -33,6 +33,7 @@ static void each_key_sets_its_field(void **state)
         {"skep.dev/head-timeout", "5s"},    {"skep.dev/keep-alive-requests", "10"},
         {"skep.dev/streams", "11"},         {"skep.dev/access-log", "stdout"},
         {"skep.dev/reuse", "100"},          {"skep.dev/reuse-time", "3m"},
+        {"skep.dev/lame-duck", "4s"},
         {"io.kubernetes.cri.sandbox-id", "anything"},
     };
     struct spec spec = {.annotations = pairs, .annotations_count = ARRAY_SIZE(pairs)};
@@ -57,6 +58,7 @@ static void each_key_sets_its_field(void **state)
     assert_true(said.access_log);
     assert_int_equal(said.reuse_max, 100);
     assert_int_equal(said.reuse_ns, 180 * NS_PER_S);
+    assert_int_equal(said.lame_duck_ns, 4 * NS_PER_S);
 }
 
 static void the_default_word_can_be_said(void **state)
