@@ -67,7 +67,7 @@ static void NORETURN child_run(const struct process_plan *plan, int report)
         if (plan->session) {
             (void)setsid();
         }
-        if (chdir("/") == 0) {
+        if ((!plan->root || chroot(plan->root) == 0) && chdir("/") == 0) {
             (void)execve(plan->path, (char *const *)(uintptr_t)plan->argv,
                          (char *const *)(uintptr_t)(plan->envp ? plan->envp : empty));
         }

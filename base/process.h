@@ -17,6 +17,7 @@ struct fault;
 enum { PROCESS_FDS_MAX = 16 };
 
 struct process_plan {
+    const char *root;        /* the child's root folder, in which @path is looked up; NULL: ours */
     const char *path;        /* absolute path of the program */
     const char *const *argv; /* ended by NULL */
     const char *const *envp; /* ended by NULL; NULL for an empty environment */

@@ -16,6 +16,7 @@
 
 struct http {
     CURL *curl;
+    const char *authority; /* NULL: those of the node */
 };
 
 struct transfer {
@@ -66,6 +67,11 @@ struct http *http_free(own struct http *http)
         free(http);
     }
     return NULL;
+}
+
+void http_trust(struct http *http, const char *authority)
+{
+    http->authority = authority;
 }
 
 static size_t on_header(char *line, size_t one, size_t length, void *owner)
@@ -213,6 +219,10 @@ static void set_all(CURL *curl, const struct http_request *request, struct curl_
     (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
+    if (transfer->http->authority) {
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, transfer->http->authority);
+        (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
 }
 
 static int ended_badly(const struct transfer *transfer, const struct http_request *request,

@@ -68,6 +68,13 @@ struct http *http_free(own struct http *http);
 DEFINE_AUTO(struct http *, http_free)
 
 /**
+ * http_trust() - believe the certificates of one authority alone, for all requests to come
+ * @http:      the client
+ * @authority: a file of PEM certificates; borrowed
+ */
+void http_trust(struct http *http, const char *authority);
+
+/**
  * http_perform() - one request; any status is an answer
  * @http:     keeps connections open between requests
  * @request:  borrowed
