@@ -10,7 +10,7 @@
  * cwd "/", descriptors 0 to 2 on /dev/null, and CONTROL_READY_FD a pipe, with the launcher holding
  * FOLDER/lock meanwhile. It writes one byte '+' when both sockets listen, or '-' and a sentence
  * when it cannot, and closes the pipe. FOLDER exists and belongs to it; a daemon is for one
- * containerd and one build, so FOLDER's name is a hash of both.
+ * containerd, one build and one installation, so FOLDER's name is a hash of these.
  *
  * Belongs here: the words both sides share; this header includes nothing of ours, because the
  * launcher is libc only.

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -203,6 +204,19 @@ static void daemon_close(struct daemon *daemon)
     daemon->loop = loop_free(daemon->loop);
 }
 
+/*
+ * As long as we run, our file says so by a shared lock: we start workers from its folder, which an
+ * installer must not remove (k8s/installer/programs). The descriptor lives until the program ends.
+ */
+static void hold_program(void)
+{
+    int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+    if (self < 0 || flock(self, LOCK_SH | LOCK_NB) < 0) {
+        log_warn("program not locked", "an installer may remove it: %s", strerror(errno));
+    }
+}
+
 /* ---- readiness ---- */
 
 static void tell_ready(int ready, const struct fault *failed)
@@ -232,6 +246,7 @@ int main(int argc, char **argv)
     }
     if (done == 0) {
         process_settle();
+        hold_program();
         done = rights_keep(&why);
     }
     if (done == 0) {

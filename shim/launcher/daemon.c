@@ -23,7 +23,7 @@
 #include "shim/launcher/file.h"
 #include "shim/launcher/options.h"
 
-enum { PROGRAM_PATH_MAX = 4200 };
+enum { PROGRAM_PATH_MAX = 4200, OWN_FOLDER_MAX = 4096 };
 
 static uint64_t fnv1a(uint64_t hash, const char *text)
 {
@@ -34,13 +34,29 @@ static uint64_t fnv1a(uint64_t hash, const char *text)
     return hash;
 }
 
+/* The folder of this program, "/" at its end. */
+static void own_folder(char ret[OWN_FOLDER_MAX])
+{
+    ssize_t length = readlink("/proc/self/exe", ret, OWN_FOLDER_MAX - 1);
+
+    if (length < 0) {
+        die("read /proc/self/exe: %s", strerror(errno));
+    }
+    ret[length] = '\0';
+    *(strrchr(ret, '/') + 1) = '\0';
+}
+
+/* Two installations of one build have two daemons: they may differ in their libraries. */
 void daemon_state(const struct options *options, char *ret)
 {
     const char *top = getenv("SKEP_STATE_DIR");
     const char *whose = options->ttrpc[0] != '\0' ? options->ttrpc : options->address;
     uint64_t hash = fnv1a(fnv1a(0xcbf29ce484222325ULL, whose), SKEP_BUILD_ID);
+    char self[OWN_FOLDER_MAX];
     int length;
 
+    own_folder(self);
+    hash = fnv1a(hash, self);
     if (!top || top[0] != '/') {
         top = "/run/skep";
     }
@@ -111,14 +127,9 @@ int daemon_ask(const char *state, char verb, const char *const *texts, struct an
 static void program_find(char *ret)
 {
     static const char *const places[] = {"skepd", "../libexec/skep/skepd"};
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    char self[OWN_FOLDER_MAX];
 
-    if (length < 0) {
-        die("read /proc/self/exe: %s", strerror(errno));
-    }
-    self[length] = '\0';
-    *(strrchr(self, '/') + 1) = '\0';
+    own_folder(self);
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         (void)snprintf(ret, PROGRAM_PATH_MAX, "%s%s", self, places[i]);
         if (access(ret, X_OK) == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The daemon as the launcher sees it: one skepd for each containerd and build.
+ * The daemon as the launcher sees it: one skepd for each containerd, build and installation.
  *
  * Belongs here: finding it, starting it once, asking one question.
  * Does not belong here: what the answers mean (main.c).
