@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # bin: what people and containerd call; libexec/skep: what these start.
-foreach(program containerd-shim-skep-v2 skep)
+foreach(program containerd-shim-skep-v2 skep skep-install)
     if(TARGET ${program})
         install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     endif()
