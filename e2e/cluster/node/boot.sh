@@ -26,6 +26,45 @@ until_ok() { # SECONDS COMMAND...
     return 1
 }
 
+# restart_containerd: ends it and starts it again. 0 when it answers; else it has ended, and its last words are printed
+restart_containerd() {
+    local pid
+    if pid=$(cat /run/containerd.pid 2>/dev/null); then
+        kill "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+    fi
+    # A test makes a start fail by this file: a pattern in the configuration that containerd would not bear.
+    if [ -e /run/containerd.refuses ] && grep -qrf /run/containerd.refuses /etc/containerd; then
+        echo "containerd.service: it does not start with $(cat /run/containerd.refuses)"
+        return 1
+    fi
+    start containerd containerd
+    pid=$(cat /run/containerd.pid)
+    for _ in $(seq 400); do
+        ! ctr version >/dev/null 2>&1 || return 0
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.05
+    done
+    tail -1 /log/containerd
+    return 1
+}
+
+# units: containerd's parent, and who restarts it when node/systemctl asks
+units() {
+    local id words status
+    mkdir -p /run/units
+    mkfifo /run/units/requests
+    exec 8<>/run/units/requests
+    start containerd containerd
+    while read -r id <&8; do
+        status=0
+        restart_containerd >/run/units/words 2>&1 || status=1
+        words=$(cat /run/units/words)
+        printf '%s\n%s\n' "$status" "$words" >/run/units/new
+        mv /run/units/new "/run/units/$id"
+    done
+}
+
 files() {
     hostname "$CLUSTER_NODE"
     printf '127.0.0.1 localhost\n%s %s\n' "$CLUSTER_IP" "$CLUSTER_NODE" >/etc/hosts
@@ -36,6 +75,7 @@ files() {
     printf 'runtime-endpoint: unix:///run/containerd/containerd.sock\ntimeout: 30\n' >/etc/crictl.yaml
     mkdir -p /opt/cni
     ln -sfn /usr/lib/cni /opt/cni/bin
+    ln -sfn /node/systemctl /usr/bin/systemctl
     for name in iptables ip6tables iptables-save ip6tables-save iptables-restore ip6tables-restore; do
         [ -e "/usr/sbin/$name" ] || ln -s xtables-nft-multi "/usr/sbin/$name"
     done
@@ -75,7 +115,7 @@ start etcd etcd --name n --data-dir /var/lib/etcd --unsafe-no-fsync --log-level 
     --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
     --initial-cluster n=http://127.0.0.1:2380
-start containerd containerd
+units &
 network
 registry
 start apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 --advertise-address="$CLUSTER_IP" \
