@@ -114,6 +114,33 @@ an_old_version_is_refused() {
 }
 
 export E2E_CRI=1
+# As runtime-class-manager does it: one file, a table with its path as type; here under the name that pods ask for.
+one_file_is_all() {
+    local pod shim=$E2E_DIR/rcm/containerd-shim-skep-v2
+    mkdir -p "$E2E_DIR/rcm"
+    "$E2E_TOP/tools/installer-image" --shim "$E2E_DIR/shim.tar.gz" "$E2E_DIR/one/versions/a" >"$E2E_DIR/digest"
+    echo "$(cat "$E2E_DIR/digest") $E2E_DIR/shim.tar.gz" | sha256sum -c --quiet
+    tar -C "$E2E_DIR/rcm" -xzf "$E2E_DIR/shim.tar.gz"
+    same "$shim" "$(find "$E2E_DIR/rcm" -type f)" "what is in the archive"
+    config_without_skep >"$E2E_DIR/config.toml"
+    cat >>"$E2E_DIR/config.toml" <<TOML
+
+# RCM runtime config for skep
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.skep]
+runtime_type = "$shim"
+TOML
+    "$E2E_DIR/restart"
+    pod=$(cri pod first)
+    same ready "$(cri state "$pod")" "the sandbox"
+    holds "$(readlink /proc/[0-9]*/exe 2>/dev/null | sort -u)" "$E2E_DIR/one/versions/a/libexec/skep/skepd"
+    # Later calls find it unpacked.
+    touch "$E2E_DIR/one/versions/a/mark"
+    holds "$("$shim" --version)" "Version:"
+    [ -e "$E2E_DIR/one/versions/a/mark" ]
+    cri end "$pod"
+    rm "$E2E_DIR/shim.tar.gz"
+}
+
 scenario_begin
 export E2E_NS=k8s.io # where CRI looks for images
 native_image busybox
@@ -131,4 +158,5 @@ esac
 check "a failed restart is undone" a_failed_restart_is_undone
 check "what is broken before is left alone" what_is_broken_is_left_alone
 check "a configuration of version 1 is refused" an_old_version_is_refused
+check "one file is all of Skep, as runtime-class-manager installs it" one_file_is_all
 scenario_end
