@@ -54,12 +54,24 @@ size_t wire_print_deleted(const struct wire_deleted *deleted, uint8_t *ret)
     return (size_t)(put_bytes(at, 3, stamp, (size_t)(end - stamp)) - ret);
 }
 
+/*
+ * What kubelets are told of the handler: a mount is read-only with all below it (runtime/broker), and
+ * runc does the same for what is handed to it. Not user namespaces: the pod has no process for one.
+ */
+#define FEATURES_TYPE "types.containerd.io/opencontainers/runtime-spec/1/features/Features"
+#define FEATURES                                                                                   \
+    "{\"ociVersionMin\":\"1.0.0\",\"ociVersionMax\":\"1.2.0\",\"mountOptions\":[\"ro\",\"rro\",\"rw\"]}"
+
 size_t wire_print_info(const char *name, const char *version, const char *revision, uint8_t *ret)
 {
-    uint8_t inner[256];
-    uint8_t *end = put_text(put_text(inner, 1, version), 2, revision);
+    uint8_t numbers[256];
+    uint8_t features[256];
+    uint8_t *numbers_end = put_text(put_text(numbers, 1, version), 2, revision);
+    uint8_t *features_end = put_text(put_text(features, 1, FEATURES_TYPE), 2, FEATURES);
+    uint8_t *at = put_text(ret, 1, name);
 
-    return (size_t)(put_bytes(put_text(ret, 1, name), 2, inner, (size_t)(end - inner)) - ret);
+    at = put_bytes(at, 2, numbers, (size_t)(numbers_end - numbers));
+    return (size_t)(put_bytes(at, 4, features, (size_t)(features_end - features)) - ret);
 }
 
 size_t wire_print_shutdown(const char *version, const char *namespace_id, const char *id,

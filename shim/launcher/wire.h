@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WIRE_DELETED_MAX = 64, WIRE_INFO_MAX = 512, WIRE_SHUTDOWN_MAX = 512 };
+enum { WIRE_DELETED_MAX = 64, WIRE_INFO_MAX = 768, WIRE_SHUTDOWN_MAX = 512 };
 
 struct wire_deleted {
     uint64_t pid;

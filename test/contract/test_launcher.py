@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: start, delete, -info, -v, and how one daemon comes to be."""
+import json
 import os
 import pathlib
 import signal
@@ -165,6 +166,8 @@ def test_info_and_version_are_as_containerd_reads_them(fresh):
     done = subprocess.run([fresh.launcher, "-info"], input=b"", capture_output=True, check=True)
     info = decode("RuntimeInfo", done.stdout)
     assert info["name"] == "io.containerd.skep.v2" and info["version"]["version"]
+    assert info["features"]["type_url"].endswith("/runtime-spec/1/features/Features")
+    assert "rro" in json.loads(info["features"]["value"])["mountOptions"]
     done = subprocess.run([fresh.launcher, "-v"], capture_output=True, check=True)
     assert b"containerd-shim-skep-v2" in done.stdout and b"Version" in done.stdout
 

@@ -66,7 +66,7 @@ TABLE = {
                         "containerd_version": (4, STR), "containerd_ttrpc_address": (5, STR),
                         "containerd_grpc_address": (6, STR)},
     "RuntimeVersion": {"version": (1, STR), "revision": (2, STR)},
-    "RuntimeInfo": {"name": (1, STR), "version": (2, "RuntimeVersion")},
+    "RuntimeInfo": {"name": (1, STR), "version": (2, "RuntimeVersion"), "features": (4, "Any")},
     # containers, images, content, introspection over gRPC
     "GetContainerRequest": {"id": (1, STR)},
     "Runtime": {"name": (1, STR)},
