@@ -106,6 +106,9 @@ struct engine_network {
  *              sockets at all, guests are refused with access-denied
  * @network:  of no meaning without @network_id
  * @access_log: whether a server writes a line on stdout for each request
+ * @call:       a function that the component exports, with its arguments, as in
+ *              acme:demo/add@1.0.0.add(1, 2): it is called in place of the component's run or its
+ *              server, its result written on stdout; NULL: none. Then there is no listener
  */
 struct engine_grant {
     const char *name;
@@ -126,4 +129,5 @@ struct engine_grant {
     uint32_t network_id;
     struct engine_network network;
     bool access_log;
+    const char *call;
 };

@@ -293,12 +293,33 @@ static void copy_places(const struct grant *from, struct grant *grant)
     grant->access_log = from->access_log;
 }
 
+#define CALL "skep:call"
+
+/* skep:call TEXT: an export of the container's own component. */
+static int decide_call(const struct grant *container, struct grant *grant, struct fault *why)
+{
+    if (strncmp(grant->args[0], "skep:", 5) != 0) {
+        return 0;
+    }
+    if (strcmp(grant->args[0], CALL) != 0 || grant->args_count != 2) {
+        return fault(why, FAULT_INVALID, "%.100s: what is called by exec is " CALL " and one "
+                     "argument, as in " CALL " 'acme:demo/add.add(1, 2)'", grant->args[0]);
+    }
+    grant->call = grant->args[1];
+    grant->args[1] = NULL;
+    grant->args_count = 1;
+    free(grant->args[0]);
+    grant->args[0] = COPY_TEXT(container->args[0]);
+    return 0;
+}
+
 int decide_exec(const struct grant *container, const struct spec *spec, own struct grant **ret,
                 struct fault *why)
 {
     AUTO(grant_free) struct grant *grant = NEW(struct grant);
 
     TRY(decide_process(&spec->process, true, grant, why));
+    TRY(decide_call(container, grant, why));
     copy_places(container, grant);
     *ret = TAKE(grant);
     return 0;

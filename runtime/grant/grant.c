@@ -3,7 +3,7 @@
  * On the wire: a version byte; arguments, environment (count, texts); cwd; folders (count, each a
  * guest path and a byte of flags); limits; network, on-term, access log, port,
  * user; the network's
- * rules and texts (each a byte that says whether it is there, and the text).
+ * rules and texts, and a call (each a byte that says whether it is there, and the text).
  */
 #include "runtime/grant/grant.h"
 
@@ -87,6 +87,7 @@ struct grant *grant_free(own struct grant *grant)
     free(grant->trust);
     free(grant->netns);
     free(grant->termination_log);
+    free(grant->call);
     free(grant);
     return NULL;
 }
@@ -182,6 +183,7 @@ static int check(const struct grant *grant, struct fault *why)
     TRY(check_texts(grant->env, grant->env_count, GRANT_ENV_MAX, "variables", why));
     TRY(check_folders(grant, why));
     TRY(check_network(grant, why));
+    TRY(check_texts(&grant->call, grant->call ? 1 : 0, 1, "calls", why));
     if (grant->cwd && (grant->cwd[0] != '/' || strlen(grant->cwd) > GRANT_PATH_MAX)) {
         return fault(why, FAULT_INVALID, "the cwd is an absolute path of at most %d bytes, not "
                      "%.200s", GRANT_PATH_MAX, grant->cwd);
@@ -212,6 +214,7 @@ int grant_encode(const struct grant *grant, struct buf *out, struct fault *why)
     buf_put_le32(out, grant->port);
     buf_put_le64(out, (uint64_t)grant->user);
     put_network(grant, out);
+    put_optional(grant->call, out);
     return buf_check(out, "a grant (arguments, environment, folders)", why);
 }
 
@@ -357,7 +360,10 @@ static int take_grant(struct cursor *in, struct grant *grant, struct fault *why)
     if (!take_rest(in, grant)) {
         return out_of_bounds("its settings", why);
     }
-    return take_network(in, grant) ? 0 : out_of_bounds("its network", why);
+    if (!take_network(in, grant)) {
+        return out_of_bounds("its network", why);
+    }
+    return take_optional(in, &grant->call) ? 0 : out_of_bounds("its call", why);
 }
 
 int grant_decode(struct cursor *in, own struct grant **ret, struct fault *why)

@@ -93,6 +93,7 @@ struct grant {
     uint16_t port;    /* where a server listens: PORT of the environment, else 8080 */
     bool on_term_wait; /* skep.dev/on-term: wait */
     bool access_log;   /* skep.dev/access-log: stdout */
+    own char *call;   /* an exported function to call in place of running it, or NULL */
     int64_t user;     /* process.user.uid: owner of files where it matters */
     own char *termination_log; /* path on the node of the mount at /dev/termination-log, or NULL */
     own char **ignored; /* what the spec asked for and a component has no use of, in words */

@@ -223,7 +223,7 @@ struct opening *opening_begin(struct supervisor *supervisor, const struct run_pl
                                 .grant = grant_copy(plan->grant),
                                 .netns = plan->netns < 0 ? -1 : fd_duplicate(plan->netns),
                                 .address = plan->address ? COPY_TEXT(plan->address) : NULL,
-                                .server = description->kind == RUN_SERVER,
+                                .server = description->kind == RUN_SERVER && !plan->grant->call,
                                 .texts = description->texts,
                                 .opened = {.listener = -1, .network = -1}};
     if (may_block(opening)) {

@@ -109,7 +109,7 @@ static void on_component(void *owner, struct component *component, const struct 
     }
     run->component = component_ref(component);
     description = component_description(component);
-    run->kind = description->kind;
+    run->kind = run->is_call ? RUN_COMMAND : description->kind;
     if (run->kind == RUN_LIBRARY) {
         run_be_ready(run);
     } else if (description->open.kind != FAULT_NONE) {
@@ -160,7 +160,7 @@ static bool try_again(struct run *run, const struct fault *failed)
 
 static bool is_kind(const struct run *run, enum message_component kind)
 {
-    return (run->kind == RUN_COMMAND && kind == MESSAGE_COMMAND) ||
+    return run->is_call || (run->kind == RUN_COMMAND && kind == MESSAGE_COMMAND) ||
            (run->kind == RUN_SERVER && kind == MESSAGE_SERVER);
 }
 
@@ -296,6 +296,7 @@ int run_new(struct supervisor *supervisor, const struct run_plan *plan,
     run->domain = COPY_TEXT(plan->domain);
     run->address = plan->address ? COPY_TEXT(plan->address) : NULL;
     run->plan = *plan;
+    run->is_call = plan->grant->call != NULL;
     run->plan.address = run->address;
     run->opened.listener = -1;
     run->opened.network = -1;

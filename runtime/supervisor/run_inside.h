@@ -44,6 +44,7 @@ struct run {
     char digest[DIGEST_HEX_ROOM];
     enum run_state state;
     enum run_kind kind;
+    bool is_call; /* of any component: a call ends as a command does */
     bool is_second_try;
     struct later later;
     struct component_wait wait;

@@ -149,6 +149,7 @@ int task_start(struct task_start *start, struct engine_task **ret, struct fault 
         .trust = grant->network_texts[GRANT_TEXT_TRUST],
     };
     given.access_log = grant->access_log;
+    given.call = grant->call;
     given.counters = stats_page_counters(start->page, start->message->slot);
     given.latency = stats_page_latency(start->page, start->message->slot);
     task_limits(&grant->limits, &given.limits);

@@ -69,16 +69,14 @@ static int look_at_process(struct prepare *prepare, struct text process, struct 
     if (args->count == 0) {
         return fault(why, FAULT_INVALID, "process: args is empty; its first item names what to run");
     }
-    if (strncmp(args->at[0], "skep:", 5) == 0) {
-        return fault(why, FAULT_UNSUPPORTED, "%.100s: exports cannot be called by exec", args->at[0]);
-    }
     if (container->is_sandbox) {
         return fault(why, FAULT_INVALID, "a pod's pause has nothing to execute");
     }
-    if (!container->rootfs) {
-        TRY(check_own(container, args->at[0], why));
+    TRY(decide_exec(container->init.grant, prepare->spec, &prepare->guest->grant, why));
+    if (!container->rootfs && !prepare->guest->grant->call) {
+        return check_own(container, args->at[0], why);
     }
-    return decide_exec(container->init.grant, prepare->spec, &prepare->guest->grant, why);
+    return 0;
 }
 
 void prepare_exec(struct guest *guest, struct text process, prepare_fn *fn)

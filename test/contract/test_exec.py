@@ -2,8 +2,10 @@
 """Exec: another command in the container's grant."""
 import json
 import os
+import re
 
 import pytest
+from test_http import free_port
 from ttrpc import Refused
 
 
@@ -65,6 +67,56 @@ def test_an_exec_can_be_killed_alone(node):
     assert task.call("State")["status"] == 2
     task.call("Delete", exec_id="e3")
     end(task)
+
+
+def call(task, text, name="call"):
+    """Exit code and stdout of a call of an export."""
+    out = task.bundle / f"out-{name}"
+    os.mkfifo(out)
+    reader = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        task.call("Exec", exec_id=name, stdout=str(out), spec=process(["skep:call", text]))
+        try:
+            task.call("Start", exec_id=name)
+            code = task.call("Wait", exec_id=name)["exit_status"]
+            return code, os.read(reader, 65536).decode()
+        finally:
+            task.call("Delete", exec_id=name)
+    finally:
+        os.close(reader)
+        os.unlink(out)
+
+
+def test_an_export_can_be_called(node):
+    task = node.task("adder")
+    task.run()
+    assert call(task, "acme:demo/add@1.0.0.add(2, 40)") == (0, "42\n")
+    assert call(task, "acme:demo/add.add(4294967295, 2)") == (0, "1\n")
+    for text, words in (("acme:demo/add.sub(1, 2)", "there is acme:demo/add@1.0.0.add"),
+                        ("acme:demo/add.add(1)", "the arguments of acme:demo/add.add"),
+                        ("acme:demo/add.add(1, \"x\")", "the arguments of acme:demo/add.add"),
+                        ("acme:demo/add.add", "has the form acme:demo/add.add(1, 2)"),
+                        (f"add({'(' * 300}{')' * 300})", "at most 200 brackets")):
+        with pytest.raises(Refused, match=re.escape(words)):
+            call(task, text)
+    end(task)
+
+
+def test_an_export_of_a_command_or_server_can_be_called(node):
+    command = node.task("command3", args=("command3", "sleep", "600000"))
+    command.run()
+    code, said = call(command, "wasi:cli/run.run()")
+    assert code == 0 and said.startswith("Hello from Rust over 0.3\n") and said.endswith("ok\n")
+    end(command)
+    server = node.task("server", env=[f"PORT={free_port()}"])
+    server.run()
+    with pytest.raises(Refused, match="the arguments of wasi:http/incoming-handler.handle"):
+        call(server, "wasi:http/incoming-handler.handle(1, 2)")
+    end(server)
+    module = host(node)
+    with pytest.raises(Refused, match="core module"):
+        call(module, "run()")
+    end(module)
 
 
 def test_execs_that_cannot_be_are_refused_in_words(node):

@@ -112,6 +112,7 @@ pub struct Grant {
     pub network_id: u32,
     pub network: Network,
     pub access_log: bool,
+    pub call: *const c_char,
 }
 
 #[repr(C)]

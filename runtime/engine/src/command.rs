@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A command: one instance, which runs to its end.
 //!
-//! Belongs here: calling `_start` or `wasi:cli/run` of either version. Does not belong here: servers.
+//! Belongs here: calling `_start` or `wasi:cli/run` of either version.
+//! Does not belong here: servers, calls of other exports (call.rs).
 
 use crate::component::Program;
 use crate::fault::{Ending, How};
@@ -60,12 +61,15 @@ async fn body(task: Arc<Task>, grant: Arc<Grant>) -> Ending {
         Ok(store) => store,
         Err(ending) => return ending,
     };
-    let ending = run_in(&mut store, &task.component.program).await;
+    let ending = run_in(&mut store, &task.component.program, &grant).await;
     let handle_max = task.limits().handles();
     ending.with_ceiling(handle_max).or_oom(store.data().meter.refusal())
 }
 
-async fn run_in(store: &mut Store<Guest>, program: &Program) -> Ending {
+async fn run_in(store: &mut Store<Guest>, program: &Program, grant: &Grant) -> Ending {
+    if let (Some(call), Some(pre)) = (&grant.call, program.pre()) {
+        return call.run(store, pre, &grant.output).await;
+    }
     match program {
         Program::Command1(pre) => run1(store, pre).await,
         Program::Command2(pre, _) | Program::Command3(pre, _) => {
@@ -93,7 +97,7 @@ async fn time_starts(task: &Arc<Task>, grant: &Arc<Grant>) -> Result<(), Ending>
     for index in 0..count {
         let begun = Instant::now();
         let mut store = guest::store(task, grant)?;
-        let ending = run_in(&mut store, &task.component.program).await;
+        let ending = run_in(&mut store, &task.component.program, grant).await;
         told(index, begun);
         if !matches!(ending.how, How::Exited) {
             return Err(ending);

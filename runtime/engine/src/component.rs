@@ -22,7 +22,7 @@ use wasmtime_wasi::p3::bindings as p3;
 use wasmtime_wasi_http::p2::bindings as http2;
 use wasmtime_wasi_http::p3::bindings as http3;
 
-type Pre = component::InstancePre<Guest>;
+pub type Pre = component::InstancePre<Guest>;
 
 /// What can be run: what it is by what it exports, and where in it the exports are.
 pub enum Program {
@@ -32,7 +32,7 @@ pub enum Program {
     Command3(Pre, p3::CommandIndices),
     Server2(Pre, http2::ProxyIndices),
     Server3(Pre, http3::ServiceIndices),
-    Library,
+    Library(Pre),
 }
 
 pub struct Component {
@@ -92,7 +92,18 @@ impl Program {
         }
         match p2::CommandIndices::new(&pre) {
             Ok(at) => Program::Command2(pre, at),
-            Err(_) => Program::Library,
+            Err(_) => Program::Library(pre),
+        }
+    }
+
+    /// Of a component; a core module has none.
+    pub fn pre(&self) -> Option<&Pre> {
+        match self {
+            Program::Command1(_) => None,
+            Program::Command2(pre, _) | Program::Command3(pre, _) => Some(pre),
+            Program::Server2(pre, _) | Program::Server3(pre, _) | Program::Library(pre) => {
+                Some(pre)
+            }
         }
     }
 
@@ -116,7 +127,7 @@ impl Program {
         match self {
             Program::Command1(_) | Program::Command2(..) | Program::Command3(..) => 0,
             Program::Server2(..) | Program::Server3(..) => 1,
-            Program::Library => 2,
+            Program::Library(_) => 2,
         }
     }
 
@@ -125,7 +136,7 @@ impl Program {
             Program::Command1(_) => 1,
             Program::Command2(..) | Program::Server2(..) => 2,
             Program::Command3(..) | Program::Server3(..) => 3,
-            Program::Library => 0,
+            Program::Library(_) => 0,
         }
     }
 }

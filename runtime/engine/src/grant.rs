@@ -6,6 +6,7 @@
 //! Does not belong here: what guests do with them (linker.rs, streams.rs).
 
 use crate::abi;
+use crate::call::Call;
 use crate::limits::Limits;
 use crate::network::slot::{Slot, Switchboard};
 use crate::network::{Network, Texts};
@@ -39,6 +40,8 @@ pub struct Grant {
     pub network: Option<Arc<Network>>,
     /// Whether a server writes a line on stdout for each request.
     pub access_log: bool,
+    /// What is called in place of running the component.
+    pub call: Option<Call>,
 }
 
 /// A grant that was read and found in order; its descriptors are still the caller's.
@@ -54,6 +57,7 @@ pub struct Checked {
     slot: Slot,
     network: Option<Arc<Network>>,
     access_log: bool,
+    pub call: Option<String>,
 }
 
 impl Checked {
@@ -77,6 +81,7 @@ impl Checked {
             slot,
             network: unsafe { network(given, slot) }?,
             access_log: given.access_log,
+            call: unsafe { optional(given.call, "call") }?,
         };
         checked.check_descriptors()?;
         Ok(checked)
@@ -107,11 +112,11 @@ impl Checked {
         Ok(())
     }
 
-    /// Takes the descriptors over, except the listener.
+    /// Takes the descriptors over, except the listener. `call` is what was made of its text.
     ///
     /// # Safety
     /// They are nobody else's from now on.
-    pub unsafe fn take(self, runtime: &Handle) -> Grant {
+    pub unsafe fn take(self, call: Option<Call>, runtime: &Handle) -> Grant {
         let [input, output, error] = self.stdio;
         // SAFETY: the caller's promise; check_descriptors() saw to it that each is named
         // once, or is both stdout and stderr.
@@ -136,6 +141,7 @@ impl Checked {
             slot: self.slot,
             network: self.network,
             access_log: self.access_log,
+            call,
         }
     }
 }

@@ -11,6 +11,7 @@ mod abi;
 mod access;
 mod admission;
 mod backlog;
+mod call;
 mod carried;
 mod ceilings;
 mod command;

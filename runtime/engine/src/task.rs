@@ -6,6 +6,7 @@
 
 use crate::abi;
 use crate::admission::Gate;
+use crate::call::Call;
 use crate::command;
 use crate::component::{Component, Program};
 use crate::counters::Counters;
@@ -74,7 +75,10 @@ impl Task {
         checked: Checked,
         watcher: abi::Watcher,
     ) -> Result<Arc<Task>> {
-        check_listener(&component.program, checked.listener)?;
+        let call = checked.call.as_deref().map(|text| Call::prepare(&component, text)).transpose()?;
+        if call.is_none() {
+            check_listener(&component.program, checked.listener)?;
+        }
         component.program.check(&checked.limits)?;
         let engine = component.engine.clone();
         let task = engine.admit(|id| {
@@ -85,7 +89,7 @@ impl Task {
         // From here on nothing fails, so this is where descriptors change hands.
         // SAFETY: the caller's promise.
         let listener = checked.listener.map(|fd| unsafe { TcpListener::from_raw_fd(fd) });
-        let grant = Arc::new(unsafe { checked.take(&engine.runtime) });
+        let grant = Arc::new(unsafe { checked.take(call, &engine.runtime) });
         engine.runtime.spawn(live(task.clone(), grant, listener));
         Ok(task)
     }
@@ -243,7 +247,7 @@ async fn say_goodbye(task: &Task, grant: &Grant, ending: &Ending) {
 
 fn check_listener(program: &Program, listener: Option<RawFd>) -> Result<()> {
     match (program, listener) {
-        (Program::Library, _) => {
+        (Program::Library(_), _) => {
             Err(Why::invalid("it exports neither wasi:cli/run nor a wasi:http handler"))
         }
         (Program::Server2(..) | Program::Server3(..), None) => {

@@ -35,6 +35,7 @@ static struct grant *sample(void)
     grant->port = 8080;
     grant->on_term_wait = true;
     grant->access_log = true;
+    grant->call = COPY_TEXT("add(1, 2)");
     grant->user = 1000;
     return grant;
 }
@@ -69,6 +70,7 @@ static void a_grant_comes_back_without_what_the_worker_must_not_know(void **stat
     assert_int_equal(again->port, 8080);
     assert_true(again->on_term_wait);
     assert_true(again->access_log);
+    assert_string_equal(again->call, "add(1, 2)");
     assert_int_equal(again->user, 1000);
 }
 

@@ -153,7 +153,7 @@ static void an_artifact_runs_only_itself(void **state)
     create_ok(world, "one");
     start_ok(world, "one", "");
     exec_refused(world, "/bin/sh", FAULT_INVALID, "its own name is hello");
-    exec_refused(world, "skep:call", FAULT_UNSUPPORTED, "exports cannot be called by exec");
+    exec_refused(world, "skep:run", FAULT_INVALID, "skep:call 'acme:demo/add.add(1, 2)'");
     exec_ok(world, "e", "/some/where/hello");
     delete_ok(world, "one", "e", 137);
 }

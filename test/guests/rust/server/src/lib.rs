@@ -14,6 +14,7 @@
 //! | `/count` | how many requests this instance has answered: 1 where each has its own |
 //! | `/eat?mib=` | takes so much memory; 507 where it is refused |
 //! | `/trailers` | a body, then the trailer `grpc-status: 0` |
+//! | `/grpc.health.v1.Health/Check` | that it serves, as gRPC |
 //! | `/trap`, `/spin` | never answers |
 
 use std::fmt::Write as _;
@@ -28,6 +29,10 @@ static ANSWERED: AtomicU32 = AtomicU32::new(0);
 
 struct Server;
 wasip2::http::proxy::export!(Server);
+
+/// The message HealthCheckResponse with status SERVING, behind its frame's head.
+const SERVING: [u8; 7] = [0, 0, 0, 0, 2, 8, 1];
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
 struct Answer {
     status: u16,
@@ -113,7 +118,7 @@ fn spin() -> ! {
 }
 
 fn trailers(request: &IncomingRequest) -> Option<Fields> {
-    let is_wanted = request.path_with_query().is_some_and(|path| path == "/trailers");
+    let is_wanted = request.path_with_query().is_some_and(|path| path == "/trailers" || path == HEALTH);
 
     is_wanted.then(|| {
         let fields = Fields::new();
@@ -145,6 +150,7 @@ fn answer(request: &IncomingRequest) -> Answer {
         "/count" => ok(format!("{count}\n")),
         "/eat" => eat(number(query, "mib")),
         "/trailers" => ok("trailers follow\n"),
+        HEALTH => ok(SERVING),
         "/trap" => std::process::abort(),
         "/spin" => spin(),
         _ => refuse(404, format!("no such path: {path}\n")),
@@ -155,7 +161,9 @@ impl wasip2::exports::http::incoming_handler::Guest for Server {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let answer = answer(&request);
         let fields = Fields::new();
-        let _ = fields.append("content-type", b"text/plain");
+        let is_grpc = request.path_with_query().is_some_and(|path| path == HEALTH);
+        let kind: &[u8] = if is_grpc { b"application/grpc" } else { b"text/plain" };
+        let _ = fields.append("content-type", kind);
         let response = OutgoingResponse::new(fields);
 
         response.set_status_code(answer.status).expect("a status of our own");
