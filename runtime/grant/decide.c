@@ -146,7 +146,8 @@ static const char *trust_place(const struct spec_process *process)
 
 /* The pod's own resolver files, and whom it trusts: what its image or a mount has at the place for
  * that, else the host's bundle. */
-static void decide_texts(const struct spec *spec, struct grant *grant)
+static void decide_texts(const struct spec *spec, const struct decide_input *input,
+                         struct grant *grant)
 {
     static const char *const places[GRANT_TEXTS] = {
         [GRANT_TEXT_RESOLV_CONF] = "/etc/resolv.conf",
@@ -158,9 +159,8 @@ static void decide_texts(const struct spec *spec, struct grant *grant)
         grant->trust = COPY_TEXT(trust_place(&spec->process));
     }
     for (size_t i = 0; grant->network != GRANT_NETWORK_NONE && i < GRANT_TEXTS; i++) {
-        const char *from = grant->network == GRANT_NETWORK_NODE || i == GRANT_TEXT_TRUST
-                               ? places[i]
-                               : NULL;
+        bool is_nodes = grant->network == GRANT_NETWORK_NODE || i == GRANT_TEXT_TRUST;
+        const char *from = input->texts[i] ? input->texts[i] : is_nodes ? places[i] : NULL;
 
         for (size_t k = 0; k < spec->mounts_count; k++) {
             const struct spec_mount *mount = &spec->mounts[k];
@@ -252,7 +252,7 @@ static int decide_all(const struct spec *spec, const struct decide_input *input,
     TRY(decide_network(spec, grant, why));
     decide_annotated(&annotations, grant);
     TRY(decide_reach(annotations.network, grant, why));
-    decide_texts(spec, grant);
+    decide_texts(spec, input, grant);
     return input->is_sandbox ? 0 : decide_container(spec, input, &annotations, grant, why);
 }
 

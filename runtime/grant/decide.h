@@ -22,6 +22,8 @@ struct decide_input {
     const char *rootfs; /* absolute folder on the node with the container's root file system, whose
                            args[0] is the component; NULL: the component comes from its image */
     bool is_sandbox;    /* a pod's pause container: nothing of it runs */
+    const char *texts[GRANT_TEXTS]; /* the pod's own files for the network, where no mount is at their
+                                       place; NULL: it has none */
 
     /* Is the source of a bind mount a single file? NULL: all are folders. */
     bool (*is_file)(void *owner, const char *source);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config.json is edited by spans: only the list linux.namespaces is written anew, every other byte
- * stays. P is the pid in the container's own network path: the number that we reported for the pause.
+ * The pod is found beside the container: as the bundle of a pause, which is a task like all others, or
+ * among the bundles of sandboxes of the Sandbox API, whose config.json skepd has written.
  */
 #include "shim/launcher/native.h"
 
@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/launcher/edit.h"
 #include "shim/launcher/file.h"
 #include "shim/launcher/options.h"
 #include "shim/launcher/pod_namespaces.h"
@@ -23,13 +24,7 @@
 #define MARKER "skep-native"
 #define RUNC_SHIM "containerd-shim-runc-v2"
 
-enum { ID_BYTES_MAX = 128, KIND_BYTES_MAX = 32 };
-
-struct pod_view {
-    char id[ID_BYTES_MAX];
-    struct span pause; /* the pause's config.json */
-    long pause_pid;    /* P */
-};
+enum { KIND_BYTES_MAX = 32 };
 
 static void __attribute__((noreturn)) runc_shim_become(const struct options *options, char **argv)
 {
@@ -62,153 +57,60 @@ static struct span document(const char *path, const char *what)
     return root;
 }
 
-static struct span namespace_find(struct span spec, const char *kind)
-{
-    struct span list = span_member(span_member(spec, "linux"), "namespaces");
-    struct span entry = {NULL, NULL};
-    char name[KIND_BYTES_MAX];
-
-    for (entry = span_next(list, entry); entry.begin; entry = span_next(list, entry)) {
-        if (span_text(span_member(entry, "type"), name, sizeof(name)) && strcmp(name, kind) == 0) {
-            break;
-        }
-    }
-    return entry;
-}
-
-/* The pid in "/proc/PID/ns/KIND"; 0 for any other path. */
-static long path_pid(const char *path)
-{
-    char *end = NULL;
-    long pid = 0;
-
-    if (strncmp(path, "/proc/", 6) == 0) {
-        pid = strtol(path + 6, &end, 10);
-        pid = strncmp(end, "/ns/", 4) == 0 ? pid : 0;
-    }
-    return pid;
-}
-
-static void namespace_path(struct span spec, const char *kind, char ret[POD_PATH_MAX])
-{
-    (void)span_text(span_member(namespace_find(spec, kind), "path"), ret, POD_PATH_MAX);
-}
-
-/* Where the entry that names the pause shall lead to; false: it is dropped. */
-static bool pause_namespace(const struct pod_view *pod, const char *kind, char path[POD_PATH_MAX])
-{
-    if (!namespace_find(pod->pause, kind).begin) {
-        return false; /* hostNetwork, hostIPC, hostPID */
-    }
-    if (strcmp(kind, "network") == 0) {
-        namespace_path(pod->pause, kind, path);
-    } else if (strcmp(kind, "pid") == 0) {
-        (void)snprintf(path, POD_PATH_MAX, "/proc/%d/ns/pid", pod_anchor(pod->id));
-    } else {
-        pod_file(pod->id, kind, path);
-    }
-    return true;
-}
-
-/* An entry of ours takes at most this much. */
-enum { ENTRY_BYTES_MAX = POD_PATH_MAX + KIND_BYTES_MAX + 32 };
-
-static size_t entry_compose(char *out, const char *comma, const char *kind, const char *path)
-{
-    int length = path[0] == '\0'
-                     ? snprintf(out, ENTRY_BYTES_MAX, "%s{\"type\":\"%s\"}", comma, kind)
-                     : snprintf(out, ENTRY_BYTES_MAX, "%s{\"type\":\"%s\",\"path\":\"%s\"}", comma,
-                                kind, path);
-
-    return (size_t)length;
-}
-
-/* Appends what an entry becomes. Return: bytes written. */
-static size_t entry_print(const struct pod_view *pod, struct span entry, bool first, char *out)
-{
-    char kind[KIND_BYTES_MAX];
-    char path[POD_PATH_MAX];
-    const char *comma = first ? "" : ",";
-
-    (void)span_text(span_member(entry, "type"), kind, sizeof(kind));
-    (void)span_text(span_member(entry, "path"), path, sizeof(path));
-    if (path[0] != '\0' && path_pid(path) == pod->pause_pid && pod->pause_pid != 0) {
-        if (!pause_namespace(pod, kind, path)) {
-            return 0;
-        }
-        return entry_compose(out, comma, kind, path);
-    }
-    /* A debug container that targets a component: there is no process to join. */
-    if (strcmp(kind, "pid") == 0 && path_pid(path) != 0 && access(path, F_OK) < 0) {
-        return entry_compose(out, comma, kind, "");
-    }
-    return (size_t)snprintf(out, (size_t)(entry.end - entry.begin) + 2, "%s%.*s", comma,
-                            (int)(entry.end - entry.begin), entry.begin);
-}
-
-static void config_write(const char *text, size_t length)
-{
-    struct stat about;
-
-    if (stat("config.json", &about) < 0 ||
-        file_write("config.json", text, length, about.st_mode & 0777) < 0 ||
-        chown("config.json", about.st_uid, about.st_gid) < 0 ||
-        chmod("config.json", about.st_mode & 0777) < 0) {
-        die("write config.json: %s", strerror(errno));
-    }
-}
-
-static void config_rewrite(struct span spec, const struct pod_view *pod)
-{
-    struct span list = span_member(span_member(spec, "linux"), "namespaces");
-    struct span entry = {NULL, NULL};
-    size_t count = 1;
-    size_t length;
-    char *out = NULL;
-
-    for (entry = span_next(list, entry); entry.begin; entry = span_next(list, entry)) {
-        count++;
-    }
-    out = (char *)malloc((size_t)(spec.end - spec.begin) + count * ENTRY_BYTES_MAX);
-    if (!out) {
-        die("out of memory");
-    }
-    length = (size_t)(list.begin - spec.begin) + 1;
-    memcpy(out, spec.begin, length); /* the opening bracket included */
-    count = length;
-    for (entry = span_next(list, entry); entry.begin; entry = span_next(list, entry)) {
-        length += entry_print(pod, entry, length == count, out + length);
-    }
-    out[length++] = ']';
-    memcpy(out + length, list.end, (size_t)(spec.end - list.end));
-    length += (size_t)(spec.end - list.end);
-    config_write(out, length);
-    free(out);
-}
-
 static bool is_safe_id(const char *id)
 {
     return id[0] != '\0' && id[0] != '.' && strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz"
                                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-") == strlen(id);
 }
 
+/* Both are folders of containerd's state: <state>/<plugin>/<namespace>/<id>. */
+#define BESIDE ".."
+#define SANDBOXES "../../../io.containerd.sandbox.controller.v1.shim"
+
+static void pod_find(const struct options *options, struct pod_view *pod)
+{
+    char path[PATH_MAX];
+    char config[PATH_MAX + 16];
+
+    (void)snprintf(path, sizeof(path), BESIDE "/%s", pod->id);
+    if (access(path, F_OK) < 0 && is_safe_id(options->namespace_id)) {
+        (void)snprintf(path, sizeof(path), SANDBOXES "/%s/%s", options->namespace_id, pod->id);
+        pod->is_api_sandbox = true;
+    }
+    if (!realpath(path, pod->bundle)) {
+        die("find the pod %s of container %s: %s", pod->id, options->id, strerror(errno));
+    }
+    (void)snprintf(config, sizeof(config), "%s/config.json", pod->bundle);
+    pod->pause = document(config, "the config.json of the pod's pause");
+}
+
+/* Not its pid namespace: a debug container joins that of another container. */
+static long pause_pid(struct span spec)
+{
+    static const char *const kinds[] = {"network", "ipc", "uts"};
+    long pid = 0;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && pid == 0; i++) {
+        pid = edit_namespace_pid(spec, kinds[i]);
+    }
+    return pid;
+}
+
 static void pod_join(struct span spec, const struct options *options, struct pod_view *pod)
 {
-    char path[POD_PATH_MAX];
-    bool share;
+    struct pod_parts parts = {.anchor = false};
 
-    (void)snprintf(path, sizeof(path), "../%s/config.json", pod->id);
-    pod->pause = document(path, "the config.json of the pod's pause");
-    namespace_path(spec, "network", path);
-    pod->pause_pid = path_pid(path);
-    if (namespace_find(spec, "user").begin) {
+    pod_find(options, pod);
+    pod->pause_pid = pause_pid(spec);
+    if (edit_namespace(spec, "user").begin) {
         die("container %s: a container without Wasm cannot be in a pod with user namespaces "
             "(hostUsers: false)", options->id);
     }
-    namespace_path(spec, "pid", path);
-    share = pod->pause_pid != 0 && path_pid(path) == pod->pause_pid;
-    pod_namespaces_make(pod->id, pod->pause, share && namespace_find(pod->pause, "pid").begin);
-    config_rewrite(spec, pod);
+    parts.anchor = pod->pause_pid != 0 && edit_namespace_pid(spec, "pid") == pod->pause_pid &&
+                   edit_namespace(pod->pause, "pid").begin;
+    parts.shm = pod->is_api_sandbox && edit_namespace(pod->pause, "ipc").begin;
+    pod_namespaces_make(pod->id, pod->pause, &parts);
+    edit_config(spec, pod);
 }
 
 void native_start(const struct options *options, char **argv)

@@ -196,6 +196,23 @@ static int anchor_make(const char *id, struct span pause)
     return child < 0 || file_write(path, pid, strlen(pid), 0600) < 0 ? 6 : 0;
 }
 
+/* In the mount namespace of containerd, which is ours and that of the runc shim. */
+static int shm_make(const char *id, struct span pause)
+{
+    char path[POD_PATH_MAX];
+
+    (void)pause;
+    pod_file(id, POD_SHM, path);
+    if (mkdir(path, 0711) < 0) {
+        return 8;
+    }
+    if (mount("shm", path, "tmpfs", MS_NOEXEC | MS_NOSUID | MS_NODEV, "mode=1777,size=65536k") < 0) {
+        (void)rmdir(path);
+        return 8;
+    }
+    return 0;
+}
+
 /* The step that failed, or 0. */
 typedef int make_fn(const char *id, struct span pause);
 
@@ -222,7 +239,8 @@ static void in_child(make_fn *make, const char *id, struct span pause, const cha
         static const char *const steps[] = {
             "end well",           "join the network namespace", "set the net.* sysctls",
             "make the ipc namespace and its sysctls",           "make the uts namespace",
-            "make the pid namespace", "start the anchor",       "write the record"};
+            "make the pid namespace", "start the anchor",       "write the record",
+            "mount the shared memory"};
         int step = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 
         die("pod %s: its namespaces could not be made: could not %s", id,
@@ -230,7 +248,7 @@ static void in_child(make_fn *make, const char *id, struct span pause, const cha
     }
 }
 
-void pod_namespaces_make(const char *id, struct span pause, bool anchor)
+void pod_namespaces_make(const char *id, struct span pause, const struct pod_parts *parts)
 {
     char path[POD_PATH_MAX];
     int lock;
@@ -245,8 +263,11 @@ void pod_namespaces_make(const char *id, struct span pause, bool anchor)
         die("lock %s: %s", path, strerror(errno));
     }
     in_child(namespaces_make, id, pause, "ready");
-    if (anchor) {
+    if (parts->anchor) {
         in_child(anchor_make, id, pause, "anchor");
+    }
+    if (parts->shm) {
+        in_child(shm_make, id, pause, POD_SHM);
     }
     (void)close(lock);
 }
@@ -282,7 +303,7 @@ static void anchor_end(const char *id)
 
 void pod_namespaces_remove(const char *id)
 {
-    static const char *const mounts[] = {"ipc", "uts"};
+    static const char *const mounts[] = {"ipc", "uts", POD_SHM};
     static const char *const files[] = {"ipc", "uts", "ready", "anchor", "shims", "lock"};
     char path[POD_PATH_MAX];
 
@@ -299,6 +320,8 @@ void pod_namespaces_remove(const char *id)
         pod_file(id, files[i], path);
         (void)unlink(path);
     }
+    pod_file(id, POD_SHM, path);
+    (void)rmdir(path);
     pod_file(id, "", path);
     (void)rmdir(path);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.json is read on the pool; then the image reader is asked, unless it is a pause. */
+/* config.json is read on the pool; then the image reader is asked, unless it is a pause. A sandbox of the
+ * Sandbox API has no config.json. */
 #include "shim/pod/announce.h"
 
 #include <stdio.h>
@@ -109,7 +110,7 @@ static void read_done(void *owner)
     const struct spec *spec = announcement->reservation->spec;
     const char *type = spec ? spec_annotation(spec, "io.kubernetes.cri.container-type") : NULL;
 
-    if (!spec) {
+    if (!spec && announcement->why.kind != FAULT_NOT_FOUND) {
         log_debug("bundle not readable", "id=%s: %s", announcement->id, announcement->why.text);
     }
     if (!spec || (type && strcmp(type, "sandbox") == 0)) {

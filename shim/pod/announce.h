@@ -29,7 +29,8 @@ typedef void announce_fn(void *owner, enum announce_answer answer, const struct 
  * @owner: for @fn; must live until then
  *
  * A container whose first argument ends in ".wasm" is ours; so is one of an artifact or a Wasm
- * layer, but not one of another image or of none. A pause is ours without asking. So is a bundle that
+ * layer, but not one of another image or of none. A pause is ours without asking. So is a bundle
+ * without a config.json, which is how containerd announces a sandbox of the Sandbox API; and one that
  * cannot be read: Create says why.
  */
 void announce(struct pods *pods, const struct pods_name *name, const char *mode, announce_fn *fn,

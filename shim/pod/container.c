@@ -24,6 +24,7 @@ own struct container *container_new(const char *namespace_id, const char *id, co
     container->bundle = COPY_TEXT(bundle);
     container->form = IMAGE_NONE;
     TAILQ_INIT(&container->execs);
+    TAILQ_INIT(&container->members);
     guest_init(&container->init, container, "");
     return container;
 }
@@ -32,11 +33,13 @@ struct container *container_free(own struct container *container)
 {
     if (container) {
         assert(TAILQ_EMPTY(&container->execs));
+        container_part(container);
         guest_fini(&container->init);
         container->netns = netns_free(container->netns);
         for (size_t i = 0; i < CONTAINER_WORDS; i++) {
             free(container->words[i]);
         }
+        free(container->members_past);
         free(container->netns_path);
         free(container->rootfs);
         free(container->domain);
@@ -113,6 +116,47 @@ void container_counters(const struct container *container, struct engine_counter
     guest_count(&container->init, ret);
     TAILQ_FOREACH(exec, &container->execs, link) {
         guest_count(exec, ret);
+    }
+}
+
+void container_join(struct container *container, struct container *sandbox)
+{
+    assert(!container->sandbox && sandbox->is_api_sandbox);
+    container->sandbox = sandbox;
+    TAILQ_INSERT_TAIL(&sandbox->members, container, fellows);
+}
+
+void container_part(struct container *container)
+{
+    struct container *sandbox = container->sandbox;
+    struct container *member = NULL;
+    struct engine_counters counters = {0};
+
+    while ((member = TAILQ_FIRST(&container->members)) != NULL) {
+        TAILQ_REMOVE(&container->members, member, fellows);
+        member->sandbox = NULL;
+    }
+    if (sandbox) {
+        if (!sandbox->members_past) {
+            sandbox->members_past = NEW(struct engine_counters);
+        }
+        container_counters(container, &counters);
+        counters_add(sandbox->members_past, &counters);
+        counters_end(sandbox->members_past);
+        TAILQ_REMOVE(&sandbox->members, container, fellows);
+        container->sandbox = NULL;
+    }
+}
+
+void container_pod_counters(const struct container *sandbox, struct engine_counters *ret)
+{
+    const struct container *member = NULL;
+    struct engine_counters counters = {0};
+
+    *ret = sandbox->members_past ? *sandbox->members_past : (struct engine_counters){0};
+    TAILQ_FOREACH(member, &sandbox->members, fellows) {
+        container_counters(member, &counters);
+        counters_add(ret, &counters);
     }
 }
 

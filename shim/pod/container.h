@@ -38,6 +38,7 @@ enum container_word {
 enum { CONTAINER_WORD_MAX = 255 };
 
 TAILQ_HEAD(guest_list, guest);
+TAILQ_HEAD(container_list, container);
 
 struct container {
     RB_ENTRY(container) link;    /* in pods */
@@ -48,7 +49,13 @@ struct container {
     char id[IDENTIFIER_MAX + 1];
     own char *bundle; /* absolute */
     own char *domain; /* isolation domain; NULL until it is prepared */
-    bool is_sandbox;  /* a pod's pause container */
+    bool is_sandbox;  /* a pod's pause container, or what is in its place */
+    bool is_api_sandbox; /* made by the Sandbox API: its bundle holds the pod's files, and it is no
+                            task, so nobody is told its events */
+    struct container *sandbox;       /* the API sandbox that it is in, or NULL */
+    TAILQ_ENTRY(container) fellows;  /* in its list */
+    struct container_list members;   /* of an API sandbox */
+    own struct engine_counters *members_past; /* of members that are gone; NULL: there were none */
     own char *words[CONTAINER_WORDS]; /* by enum container_word; NULL: none */
     enum image_form form;
     own char *rootfs; /* absolute folder on the node; NULL: the component comes from its image */
@@ -109,6 +116,16 @@ struct guest *container_guest(struct container *container, const char *exec_id);
 
 /* Sum over all guests, also those that are gone. */
 void container_counters(const struct container *container, struct engine_counters *ret);
+
+/* It is in that API sandbox from now on, until container_part(). */
+void container_join(struct container *container, struct container *sandbox);
+
+/* It leaves its sandbox, which keeps what it has used; its own members have none any more. Again is
+ * harmless. */
+void container_part(struct container *container);
+
+/* Sum over all that are or were in an API sandbox. */
+void container_pod_counters(const struct container *sandbox, struct engine_counters *ret);
 
 /* How long its requests took. Return: whether there were any; @ret is untouched if not. */
 bool container_latency(const struct container *container, struct engine_latency *ret) MUST_USE;

@@ -2,8 +2,9 @@
 /*
  * Steps, each ending in the next one's start: read (pool) -> look for the image -> open (pool) ->
  * hash the component's file -> load. A reservation spares the first two; an artifact
- * spares the hash; a sandbox is ready after it is opened. Execs begin at "open". A container that
- * names no file of the node is opened without the pool: to wake a thread takes longer.
+ * spares the hash; a sandbox is ready after it is opened, one of the Sandbox API after its files are
+ * written (pool) as well. Execs begin at "open". A container that names no file of the node is opened
+ * without the pool: to wake a thread takes longer.
  *
  * On the pool the prepare and its guest belong to that thread; the loop only looks at
  * ->in_pool and ->cancelled then.
@@ -46,6 +47,10 @@ static void prepare_free(own struct prepare *prepare)
     (void)spec_free(prepare->spec);
     (void)fd_close(prepare->image.wasm);
     (void)fd_close(prepare->component);
+    sandbox_files_fini(&prepare->files);
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        free(prepare->texts[i]);
+    }
     free(prepare->network.path);
     free(prepare);
 }

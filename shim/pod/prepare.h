@@ -14,6 +14,7 @@ struct fault;
 struct guest;
 struct prepare;
 struct rootfs_mounts;
+struct sandbox_files;
 
 /* Told once. Whatever @failed, the guest holds what was made so far. */
 typedef void prepare_fn(struct guest *guest, const struct fault *failed);
@@ -27,6 +28,14 @@ typedef void prepare_fn(struct guest *guest, const struct fault *failed);
  * Looks for a reservation, and does what that did not do: reads config.json, asks for the image.
  */
 void prepare_container(struct guest *guest, struct rootfs_mounts *mounts, prepare_fn *fn);
+
+/**
+ * prepare_sandbox() - the same for a sandbox of the Sandbox API, whose bundle has no config.json yet
+ * @guest: the init of its container, PREPARING, with hooks
+ * @files: of its bundle; taken over and emptied
+ * @fn:    as above
+ */
+void prepare_sandbox(struct guest *guest, struct sandbox_files *files, prepare_fn *fn);
 
 /**
  * prepare_exec() - prepare an exec of a container that lives

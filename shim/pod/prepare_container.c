@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps that only a container has: its spec, its image, its root, its network. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -102,6 +103,9 @@ static int step_open(struct prepare *prepare, struct fault *why)
     struct decide_input input = {.is_sandbox = container->is_sandbox, .is_file = source_is_file};
     bool in_rootfs = container->form == IMAGE_TAR || container->form == IMAGE_NONE;
 
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        input.texts[i] = prepare->texts[i];
+    }
     TRY(guest->hooks->open(guest, why));
     if (in_rootfs && !container->is_sandbox) {
         TRY(open_rootfs(prepare, why));
@@ -109,6 +113,30 @@ static int step_open(struct prepare *prepare, struct fault *why)
     }
     TRY(decide(prepare->spec, &input, &guest->grant, why));
     return network_settle(&prepare->network, container, guest->grant, why);
+}
+
+/* Of a pod with a pause, containerd mounts these files; of one without, nobody does. */
+static void join_sandbox(struct prepare *prepare)
+{
+    static const char *const names[GRANT_TEXTS] = {
+        [GRANT_TEXT_RESOLV_CONF] = SANDBOX_RESOLV_CONF, [GRANT_TEXT_HOSTS] = SANDBOX_HOSTS};
+    struct container *container = prepare->container;
+    const char *id = spec_annotation(prepare->spec, CRI "sandbox-id");
+    struct container *sandbox =
+        id ? pods_find(container->pods, container->namespace_id, id) : NULL;
+    char path[PATH_MAX];
+
+    if (!sandbox || sandbox == container || !sandbox->is_api_sandbox || sandbox->is_gone ||
+        sandbox->init.state == GUEST_PREPARING) {
+        return;
+    }
+    container_join(container, sandbox);
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        if (names[i]) {
+            (void)snprintf(path, sizeof(path), "%s/%s", sandbox->bundle, names[i]);
+            prepare->texts[i] = COPY_TEXT(path);
+        }
+    }
 }
 
 static void open_all(struct prepare *prepare)
@@ -119,6 +147,7 @@ static void open_all(struct prepare *prepare)
     container->form = container->is_sandbox ? IMAGE_NONE : prepare->image.form;
     choose_domain(container, prepare->spec, prepare->mode);
     choose_words(container, prepare->spec);
+    join_sandbox(prepare);
     if (network_choose(container->pods, container, prepare->spec, &prepare->network, &why) < 0) {
         prepare_finish(prepare, &why);
         return;
@@ -148,15 +177,13 @@ static int step_read(struct prepare *prepare, struct fault *why)
     return bundle_read(prepare->container->bundle, &prepare->spec, why);
 }
 
-void prepare_container(struct guest *guest, struct rootfs_mounts *mounts, prepare_fn *fn)
+static struct prepare *prepare_begin(struct guest *guest, prepare_fn *fn)
 {
     struct prepare *prepare = prepare_new(guest, fn);
     const struct container *container = guest->container;
     struct reservation *known = reservations_take(prepare->tools->reservations,
                                                   container->namespace_id, container->id);
 
-    prepare->mounts = *mounts;
-    *mounts = (struct rootfs_mounts){0};
     prepare->image.form = IMAGE_NONE;
     if (known) {
         (void)snprintf(prepare->mode, sizeof(prepare->mode), "%s", known->mode);
@@ -164,9 +191,35 @@ void prepare_container(struct guest *guest, struct rootfs_mounts *mounts, prepar
         prepare->finding = TAKE(known->finding);
         (void)reservation_free(known);
     }
+    return prepare;
+}
+
+void prepare_container(struct guest *guest, struct rootfs_mounts *mounts, prepare_fn *fn)
+{
+    struct prepare *prepare = prepare_begin(guest, fn);
+
+    prepare->mounts = *mounts;
+    *mounts = (struct rootfs_mounts){0};
     if (prepare->spec) {
         look_at_spec(prepare);
     } else {
         prepare_in_pool(prepare, step_read, look_at_spec);
     }
+}
+
+/* Thread: a pool's. What is read back has passed all bounds of a config.json. */
+static int step_write(struct prepare *prepare, struct fault *why)
+{
+    TRY(sandbox_files_write(prepare->container->bundle, &prepare->files, why));
+    prepare->spec = spec_free(prepare->spec);
+    return bundle_read(prepare->container->bundle, &prepare->spec, why);
+}
+
+void prepare_sandbox(struct guest *guest, struct sandbox_files *files, prepare_fn *fn)
+{
+    struct prepare *prepare = prepare_begin(guest, fn);
+
+    prepare->files = *files;
+    *files = (struct sandbox_files){NULL, NULL, NULL};
+    prepare_in_pool(prepare, step_write, look_at_spec);
 }

@@ -10,10 +10,12 @@
 
 #include "base/fault.h"
 #include "runtime/broker/netns.h"
+#include "runtime/grant/grant.h"
 #include "shim/pod/container.h"
 #include "shim/pod/network.h"
 #include "shim/pod/prepare.h"
 #include "shim/pod/rootfs.h"
+#include "shim/pod/sandbox.h"
 
 struct finding;
 struct pods_tools;
@@ -30,6 +32,8 @@ struct prepare {
     prepare_step_fn *step; /* on the pool */
     prepare_next_fn *next; /* on the loop, after the step or the image request */
     struct rootfs_mounts mounts;
+    struct sandbox_files files; /* of an API sandbox; still to be written */
+    own char *texts[GRANT_TEXTS]; /* paths of the files that the pod's API sandbox has */
     own struct spec *spec;
     struct image image; /* its descriptor until the run takes it */
     own struct finding *finding; /* the reservation's, or asked for by Create */

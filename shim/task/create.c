@@ -85,20 +85,25 @@ static void failure_told(void *owner)
     free(failure);
 }
 
+void create_failed(struct guest *guest, const struct fault *failed)
+{
+    struct container *container = guest->container;
+    struct failure *failure = NEW(struct failure);
+
+    log_warn("create failed", "id=%s/%s: %s", container->namespace_id, container->id, failed->text);
+    failure->call = TAKE(guest->call);
+    failure->why = *failed;
+    remove_now(guest->owner, container, failure_told, failure);
+}
+
 static void created(struct guest *guest, const struct fault *failed)
 {
     struct service *service = guest->owner;
     struct container *container = guest->container;
     Task__CreateTaskResponse response = TASK__CREATE_TASK_RESPONSE__INIT;
-    struct failure *failure = NULL;
 
     if (failed) {
-        log_warn("create failed", "id=%s/%s: %s", container->namespace_id, container->id,
-                 failed->text);
-        failure = NEW(struct failure);
-        failure->call = TAKE(guest->call);
-        failure->why = *failed;
-        remove_now(service, container, failure_told, failure);
+        create_failed(guest, failed);
         return;
     }
     guest_move(guest, GUEST_CREATED);

@@ -294,6 +294,9 @@ void event_exit(struct events *events, const struct guest *guest)
     const struct container *container = guest->container;
     const char *id = guest->id[0] != '\0' ? guest->id : container->id;
 
+    if (container->is_api_sandbox) {
+        return;
+    }
     at.seconds = guest->ended.seconds;
     at.nanos = guest->ended.nanos;
     message.container_id = (char *)(uintptr_t)container->id;

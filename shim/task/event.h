@@ -64,6 +64,6 @@ void events_forget(struct events *events, const void *owner);
 size_t events_queued(const struct events *events);
 uint64_t events_dropped(const struct events *events);
 
-/* Those that several verbs publish. */
+/* Those that several verbs publish; nothing about a sandbox of the Sandbox API, which is no task. */
 void event_exit(struct events *events, const struct guest *guest);
 void event_delete(struct events *events, const struct guest *guest);

@@ -62,6 +62,7 @@ void remove_now(struct service *service, struct container *container, void (*don
         container_remove_exec(exec);
     }
     init->stdio = stdio_close(init->stdio, service->tools.loop);
+    container_part(container);
     init->run = run_free(init->run);
     apart->container = container;
     apart->done = done;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same functions serve both versions: their messages are identical. */
+/* The same functions serve both versions of the task service: their messages are identical. */
 #include "shim/task/service.h"
 
 #include <stdio.h>
@@ -14,6 +14,9 @@ static const struct ttrpc_method methods[] = {
 #undef VERB
 #define VERB(method, name) {"containerd.task.v3.Task", #method, verb_##name},
 #include "shim/task/verbs.def"
+#undef VERB
+#define VERB(method, name) {"containerd.runtime.sandbox.v1.Sandbox", #method, verb_##name},
+#include "shim/task/sandboxes.def"
 #undef VERB
     {NULL, NULL, NULL},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The task service: containerd.task.v2.Task and containerd.task.v3.Task, one verb a file.
+ * The task service: containerd.task.v2.Task and containerd.task.v3.Task, one verb a file; and the
+ * service of sandboxes, containerd.runtime.sandbox.v1.Sandbox (sandbox_….c).
  *
  * Belongs here: the method table and what the verbs share: finding the guest that a call is about,
  * the end of a guest.

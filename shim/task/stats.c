@@ -4,6 +4,8 @@
  * those, and refuses all containers of the node when one answers in others. Asked every second for
  * every container: counters are read from shared memory, nothing waits.
  */
+#include "shim/task/stats.h"
+
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
@@ -26,13 +28,7 @@ static bool host_is_unified(void)
     return answer == UNIFIED;
 }
 
-struct numbers {
-    struct engine_counters counters;
-    uint64_t memory_limit; /* UINT64_MAX for none, as cgroups say "max" */
-    uint64_t guests;
-};
-
-static void numbers_read(const struct container *container, struct numbers *ret)
+static void numbers_read(const struct container *container, struct stats_numbers *ret)
 {
     const struct grant *grant = container->init.grant;
     const struct guest *exec = NULL;
@@ -46,21 +42,7 @@ static void numbers_read(const struct container *container, struct numbers *ret)
     }
 }
 
-static void answer(own struct ttrpc_call *call, const char *type, const ProtobufCMessage *metrics)
-{
-    AUTO(buf_fini) struct buf bytes = BUF(4096);
-    Task__StatsResponse response = TASK__STATS_RESPONSE__INIT;
-    Types__Any any = TYPES__ANY__INIT;
-
-    message_pack(metrics, &bytes);
-    any.type_url = (char *)(uintptr_t)type;
-    any.value.data = bytes.data;
-    any.value.len = bytes.length;
-    response.stats = &any;
-    ttrpc_answer_message(call, &response.base);
-}
-
-static void answer_v2(own struct ttrpc_call *call, const struct numbers *numbers)
+static const char *pack_v2(const struct stats_numbers *numbers, struct buf *ret)
 {
     Cgroup2__Metrics metrics = CGROUP2__METRICS__INIT;
     Cgroup2__PidsStat pids = CGROUP2__PIDS_STAT__INIT;
@@ -87,10 +69,11 @@ static void answer_v2(own struct ttrpc_call *call, const struct numbers *numbers
     metrics.memory = &memory;
     metrics.io = &io;
     metrics.memory_events = &events;
-    answer(call, "io.containerd.cgroups.v2.Metrics", &metrics.base);
+    message_pack(&metrics.base, ret);
+    return "io.containerd.cgroups.v2.Metrics";
 }
 
-static void answer_v1(own struct ttrpc_call *call, const struct numbers *numbers)
+static const char *pack_v1(const struct stats_numbers *numbers, struct buf *ret)
 {
     Cgroup1__Metrics metrics = CGROUP1__METRICS__INIT;
     Cgroup1__PidsStat pids = CGROUP1__PIDS_STAT__INIT;
@@ -124,13 +107,26 @@ static void answer_v1(own struct ttrpc_call *call, const struct numbers *numbers
     metrics.cpu = &cpu;
     metrics.memory = &memory;
     metrics.memory_oom_control = &oom;
-    answer(call, "io.containerd.cgroups.v1.Metrics", &metrics.base);
+    message_pack(&metrics.base, ret);
+    return "io.containerd.cgroups.v1.Metrics";
+}
+
+void stats_pack(const struct stats_numbers *numbers, struct buf *bytes, Types__Any *ret)
+{
+    const char *type = host_is_unified() ? pack_v2(numbers, bytes) : pack_v1(numbers, bytes);
+
+    ret->type_url = (char *)(uintptr_t)type;
+    ret->value.data = bytes->data;
+    ret->value.len = bytes->length;
 }
 
 void verb_stats(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__StatsRequest, task__stats_request__descriptor)
-    struct numbers numbers = {0};
+    AUTO(buf_fini) struct buf bytes = BUF(STATS_BYTES_MAX);
+    Task__StatsResponse response = TASK__STATS_RESPONSE__INIT;
+    Types__Any any = TYPES__ANY__INIT;
+    struct stats_numbers numbers = {0};
     struct fault why = {0};
     const struct container *container = verb_container(owner, call, request->id, &why);
 
@@ -139,9 +135,7 @@ void verb_stats(void *owner, own struct ttrpc_call *call)
         return;
     }
     numbers_read(container, &numbers);
-    if (host_is_unified()) {
-        answer_v2(call, &numbers);
-    } else {
-        answer_v1(call, &numbers);
-    }
+    stats_pack(&numbers, &bytes, &any);
+    response.stats = &any;
+    ttrpc_answer_message(call, &response.base);
 }

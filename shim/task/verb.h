@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the verbs of the task service share; nobody else includes this.
+ * What the verbs of both services share; nobody else includes this.
  *
  * A verb unpacks its request, finds the guest, does its work and ends the call, now or later.
  *
@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "shim/pod/container.h"
 #include "shim/pod/pods.h"
+#include "shim/proto/sandbox.pb-c.h"
 #include "shim/proto/task.pb-c.h"
 #include "shim/task/event.h"
 #include "shim/task/service.h"
@@ -23,6 +24,7 @@ struct service {
 };
 
 #define VERB(method, name) void verb_##name(void *owner, own struct ttrpc_call *call);
+#include "shim/task/sandboxes.def"
 #include "shim/task/verbs.def"
 #undef VERB
 
@@ -53,6 +55,10 @@ own ProtobufCMessage *verb_unpack(own struct ttrpc_call *call,
 struct container *verb_container(const struct service *service, const struct ttrpc_call *call,
                                  const char *id, struct fault *why);
 
+/* The same for a sandbox of the Sandbox API alone (sandbox_status.c). */
+struct container *verb_sandbox(const struct service *service, const struct ttrpc_call *call,
+                               const char *id, struct fault *why);
+
 /* The same for a guest: the init for @exec_id "", else an exec that is not PREPARING. */
 struct guest *verb_guest(const struct service *service, const struct ttrpc_call *call,
                          const char *id, const char *exec_id, struct fault *why);
@@ -69,6 +75,13 @@ const struct guest_hooks *verb_hooks(void);
  */
 void verb_adopt(struct service *service, struct guest *guest, own struct ttrpc_call *call,
                 const char *const texts[3]);
+
+/* A Create or CreateSandbox was given up: take the container apart, then refuse the call (create.c). */
+void create_failed(struct guest *guest, const struct fault *failed);
+
+/* Tell @fn, with @call as its owner, when a guest is STOPPED; the call goes when its connection does
+ * (wait.c). */
+void verb_wait_for(struct guest *guest, guest_waiter_fn *fn, own struct ttrpc_call *call);
 
 /* A wall time as a message. */
 Types__Timestamp verb_timestamp(struct wall_time time);

@@ -26,6 +26,11 @@ static void gone(void *owner, struct ttrpc_call *call)
     ttrpc_answer_message(call, NULL); /* to nobody: it only ends the call */
 }
 
+void verb_wait_for(struct guest *guest, guest_waiter_fn *fn, own struct ttrpc_call *call)
+{
+    ttrpc_on_gone(call, gone, guest_wait(guest, fn, call));
+}
+
 void verb_wait(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__WaitRequest, task__wait_request__descriptor)
@@ -37,6 +42,6 @@ void verb_wait(void *owner, own struct ttrpc_call *call)
     } else if (guest->state == GUEST_STOPPED) {
         answer(call, guest);
     } else {
-        ttrpc_on_gone(call, gone, guest_wait(guest, stopped, call));
+        verb_wait_for(guest, stopped, call);
     }
 }

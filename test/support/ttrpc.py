@@ -29,6 +29,16 @@ METHODS = {
     "Stats": ("IdRequest", "StatsResponse"),
     "Connect": ("IdRequest", "ConnectResponse"),
     "Shutdown": ("ShutdownRequest", "Empty"),
+    # containerd.runtime.sandbox.v1.Sandbox
+    "CreateSandbox": ("CreateSandboxRequest", "Empty"),
+    "StartSandbox": ("SandboxRequest", "StartSandboxResponse"),
+    "Platform": ("SandboxRequest", "PlatformResponse"),
+    "StopSandbox": ("StopSandboxRequest", "Empty"),
+    "WaitSandbox": ("SandboxRequest", "WaitResponse"),
+    "SandboxStatus": ("SandboxStatusRequest", "SandboxStatusResponse"),
+    "PingSandbox": ("SandboxRequest", "Empty"),
+    "ShutdownSandbox": ("SandboxRequest", "Empty"),
+    "SandboxMetrics": ("SandboxRequest", "SandboxMetricsResponse"),
 }
 CODES = {0: "OK", 1: "Canceled", 2: "Unknown", 3: "InvalidArgument", 4: "DeadlineExceeded",
          5: "NotFound", 6: "AlreadyExists", 7: "PermissionDenied", 8: "ResourceExhausted",

@@ -113,6 +113,25 @@ static void the_network_is_the_namespace_s(void **state)
     assert_int_equal(none->network, GRANT_NETWORK_NONE);
 }
 
+static void the_pod_s_own_files_are_taken_where_no_mount_is(void **state)
+{
+    static const struct decide_input of_pod = {
+        .texts = {[GRANT_TEXT_RESOLV_CONF] = "/s/resolv.conf", [GRANT_TEXT_HOSTS] = "/s/hosts"}};
+    AUTO(grant_free) struct grant *plain = granted("{\"process\":{}," "\"linux\":{" USUAL "}" "}", &of_pod);
+    AUTO(grant_free) struct grant *mounted = granted(
+        "{\"process\":{},\"mounts\":[{\"destination\":\"/etc/hosts\",\"type\":\"bind\","
+        "\"source\":\"/k/hosts\"}]," "\"linux\":{" USUAL "}" "}", &of_pod);
+    AUTO(grant_free) struct grant *node = granted(
+        LINUX("\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"ipc\"}]"), &of_pod);
+
+    (void)state;
+    assert_string_equal(plain->network_files[GRANT_TEXT_RESOLV_CONF], "/s/resolv.conf");
+    assert_string_equal(plain->network_files[GRANT_TEXT_HOSTS], "/s/hosts");
+    assert_string_equal(mounted->network_files[GRANT_TEXT_RESOLV_CONF], "/s/resolv.conf");
+    assert_string_equal(mounted->network_files[GRANT_TEXT_HOSTS], "/k/hosts");
+    assert_string_equal(node->network_files[GRANT_TEXT_RESOLV_CONF], "/s/resolv.conf");
+}
+
 static void trust_is_where_the_container_says(void **state)
 {
 #define NETWORK                                                                                    \
@@ -323,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_terminal_is_refused),
         cmocka_unit_test(a_server_listens_at_port),
         cmocka_unit_test(a_port_that_is_none_is_refused),
+        cmocka_unit_test(the_pod_s_own_files_are_taken_where_no_mount_is),
         cmocka_unit_test(the_network_is_the_namespace_s),
         cmocka_unit_test(trust_is_where_the_container_says),
         cmocka_unit_test(an_annotation_takes_the_network_away),

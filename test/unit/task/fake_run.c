@@ -17,6 +17,7 @@ struct run {
     void *owner;
     char domain[256];
     char name[256];
+    char files[GRANT_TEXTS][256];
     size_t index;
     int wasm;
     uint64_t memory;
@@ -116,6 +117,11 @@ int run_new(struct supervisor *supervisor, const struct run_plan *plan,
     run->stdio = (struct run_stdio){-1, -1, -1};
     (void)snprintf(run->domain, sizeof(run->domain), "%s", plan->domain);
     (void)snprintf(run->name, sizeof(run->name), "%s", plan->name);
+    for (size_t i = 0; i < GRANT_TEXTS; i++) {
+        const char *file = plan->grant->network_files[i];
+
+        (void)snprintf(run->files[i], sizeof(run->files[i]), "%s", file ? file : "");
+    }
     run->ready = loop_timer_new(all.loop, tell_ready, run);
     run->starting = loop_timer_new(all.loop, tell_started, run);
     run->ending = loop_timer_new(all.loop, tell_exit, run);
@@ -226,6 +232,11 @@ const char *fake_run_domain(const struct run *run)
 const char *fake_run_name(const struct run *run)
 {
     return run->name;
+}
+
+const char *fake_run_file(const struct run *run, enum grant_text which)
+{
+    return run->files[which];
 }
 
 uint64_t fake_run_memory(const struct run *run)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "runtime/grant/grant.h"
 #include "runtime/supervisor/run.h"
 
 struct loop;
@@ -41,6 +42,8 @@ void fake_run_exit(struct run *run, enum run_how how, uint32_t code, const char 
 
 const char *fake_run_domain(const struct run *run);
 const char *fake_run_name(const struct run *run);
+/* Where its grant finds that text of the network; "" for nowhere. */
+const char *fake_run_file(const struct run *run, enum grant_text which);
 uint64_t fake_run_memory(const struct run *run); /* its limit, as last updated */
 uint64_t fake_run_grace(const struct run *run);  /* of the last drain; UINT64_MAX before */
 bool fake_run_is_paused(const struct run *run);
