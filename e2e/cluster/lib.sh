@@ -19,13 +19,15 @@ image() { echo "$CLUSTER_REGISTRY/$1:1"; }
 
 # field KIND/NAME PATH: a jsonpath
 field() { K get "$1" -o "jsonpath=$2"; }
+has() { [ -n "$(field "$1" "$2")" ]; }
 field_is() { [ "$(field "$1" "$2")" = "$3" ]; }
 comes() { # KIND/NAME PATH VALUE
     wait_for "${WAIT:-60}" field_is "$@" || { echo "$1 $2 is \"$(field "$1" "$2")\", not \"$3\""; K describe "$1" | tail -15; return 1; }
 }
 ready() { K wait --for=condition=Ready "pod/$1" --timeout=60s >/dev/null || { K describe "pod/$1" | tail -20; return 1; }; }
 ended() { # POD PHASE
-    K wait --for="jsonpath={.status.phase}=$2" "pod/$1" --timeout=60s >/dev/null || { K describe "pod/$1" | tail -20; return 1; }
+    K wait --for="jsonpath={.status.phase}=$2" "pod/$1" --timeout=60s >/dev/null ||
+        { K describe "pod/$1" | tail -20; K logs "pod/$1" | tail; return 1; }
 }
 terminated() { echo "{.status.containerStatuses[0].${2:-state}.terminated.$1}"; }
 ip_of() { field "pod/$1" '{.status.podIP}'; }
@@ -68,7 +70,7 @@ node_is_empty() {
     local left
     K delete deploy,job,cronjob,pod,svc --all --wait --timeout=60s >/dev/null
     wait_for 60 no_pods || { K get pods -A; return 1; }
-    wait_for 20 inside sh -c '[ -z "$(crictl pods -q)" ]' || { inside crictl pods; return 1; }
+    wait_for 90 inside sh -c '[ -z "$(crictl pods -q)" ]' || { inside crictl pods; return 1; }
     left=$(inside sh -c 'ls /run/netns; ps -eo args | grep -E "[c]ontainerd-shim-runc|[s]kep-compiler"; ls -d /run/containerd/io.containerd.runtime.v2.task/k8s.io/* 2>/dev/null' || :)
     [ -z "$left" ] || { echo "$left"; return 1; }
 }
