@@ -66,7 +66,7 @@ killed_for_memory() {
 
 # A Linux container shares the pod's network with a component.
 beside_linux() {
-    local pod id linux
+    local pod id linux second
     pod=$(cri pod mixed)
     id=$(container "$pod" serves server --)
     linux=$(cri create "$pod" linux "$BUSYBOX" -- sleep 600)
@@ -75,6 +75,13 @@ beside_linux() {
     ends_with 0 cri exec "$linux" /bin/busybox wget -q -O - http://127.0.0.1:8080/
     ends_with 0 cri exec "$linux" hostname
     same mixed "$OUTPUT" "its host name"
+    ends_with 0 cri exec "$linux" cat /etc/hostname
+    same mixed "$OUTPUT" "its host name, as a file"
+    ends_with 0 cri exec "$linux" cat /etc/resolv.conf
+    same "search team.local nameserver 10.213.0.53" "${OUTPUT//$'\n'/ }" "where it looks up names"
+    second=$(cri create "$pod" second "$BUSYBOX" -- sh -c 'echo shared >/dev/shm/note; sleep 600')
+    cri start "$second"
+    wait_for 10 cri exec "$linux" cat /dev/shm/note >/dev/null
     cri stop "$id" 10
     same "running 0 " "$(cri status "$linux")" "the Linux container when the component has gone"
     cri end "$pod"

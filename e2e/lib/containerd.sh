@@ -40,7 +40,7 @@ TOML
     [ -z "${E2E_CRI:-}" ] || cri_config
 }
 
-# cri_config: our handler beside runc's, a pause that nobody runs, and a network of point-to-point links
+# cri_config: our handler (E2E_SANDBOXER: who makes its sandboxes) beside runc's, a pause that nobody runs, and a network of point-to-point links
 cri_config() {
     mkdir -p "$E2E_DIR/cni"
     jq -n --arg dir "$E2E_DIR/ipam" '{cniVersion: "0.4.0", name: "e2e", plugins: [{type: "ptp",
@@ -51,6 +51,7 @@ cri_config() {
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.skep]
   runtime_type = "io.containerd.skep.v2"
 TOML
+    [ -z "${E2E_SANDBOXER:-}" ] || echo "  sandboxer = '$E2E_SANDBOXER'"
 }
 
 # containerd_start: returns when it answers
