@@ -105,6 +105,7 @@ void config_put_tables(int64_t version, const char *programs, struct buf *ret)
         buf_print(ret, "  runtime_path = '%s/containerd-shim-%s-v2'\n", programs,
                   config_handlers[i]);
         buf_print(ret, "  pod_annotations = ['skep.dev/*']\n");
+        buf_print(ret, "  container_annotations = ['io.kubernetes.pod.terminationGracePeriod']\n");
     }
 }
 

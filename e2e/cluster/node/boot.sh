@@ -125,18 +125,26 @@ start apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 --advertise-
     --kubelet-certificate-authority=/keys/ca.crt --kubelet-preferred-address-types=InternalIP \
     --service-account-issuer=https://kubernetes.default.svc --service-account-key-file=/keys/sa.pub \
     --service-account-signing-key-file=/keys/sa.key --authorization-mode=Node,RBAC \
-    --enable-admission-plugins=NodeRestriction --allow-privileged=true --profiling=false
+    --enable-admission-plugins=NodeRestriction --allow-privileged=true --profiling=false \
+    --requestheader-client-ca-file=/keys/front-ca.crt --requestheader-allowed-names=front-proxy-client \
+    --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
+    --requestheader-extra-headers-prefix=X-Remote-Extra- --proxy-client-cert-file=/keys/front.crt \
+    --proxy-client-key-file=/keys/front.key
 import_images
 until_ok 60 api_is_ready
 # Service accounts alone take four seconds at the default rates.
 start manager kube-controller-manager --kubeconfig=/keys/manager.conf --use-service-account-credentials \
     --service-account-private-key-file=/keys/sa.key --root-ca-file=/keys/ca.crt --kube-api-qps=500 \
     --kube-api-burst=1000 --leader-elect=false --cluster-signing-cert-file=/keys/ca.crt \
-    --cluster-signing-key-file=/keys/ca.key --profiling=false
+    --cluster-signing-key-file=/keys/ca.key --profiling=false --horizontal-pod-autoscaler-sync-period=5s \
+    --horizontal-pod-autoscaler-cpu-initialization-period=5s --horizontal-pod-autoscaler-initial-readiness-delay=5s
 start scheduler kube-scheduler --kubeconfig=/keys/scheduler.conf --kube-api-qps=500 --kube-api-burst=1000 \
     --leader-elect=false --profiling=false
 start kubelet unshare -m --propagation unchanged bash /node/kubelet.sh --config=/conf/kubelet.yaml \
     --kubeconfig=/keys/kubelet.conf --node-ip="$CLUSTER_IP" --hostname-override="$CLUSTER_NODE" --v=2
+start metrics /opt/metrics/metrics-server --kubeconfig=/keys/admin.conf --authentication-kubeconfig=/keys/admin.conf \
+    --authorization-kubeconfig=/keys/admin.conf --secure-port=4443 --cert-dir=/run/metrics --kubelet-insecure-tls \
+    --kubelet-preferred-address-types=InternalIP --metric-resolution=10s --kubelet-request-timeout=5s
 start proxy kube-proxy --config=/conf/proxy.yaml --hostname-override="$CLUSTER_NODE"
 while :; do
     sleep 3600 &
