@@ -10,11 +10,15 @@ enum {
     BLOCK = 512,
     NAME_AT = 0,
     NAME_ROOM = 100,
+    MODE_AT = 100,
+    MODE_ROOM = 8,
     SIZE_AT = 124,
     SIZE_ROOM = 12,
     SUM_AT = 148,
     SUM_ROOM = 8,
     TYPE_AT = 156,
+    LINK_AT = 157,
+    LINK_ROOM = 100,
     MAGIC_AT = 257,
     PREFIX_AT = 345,
     PREFIX_ROOM = 155,
@@ -62,17 +66,61 @@ static struct text without_root(struct text path)
     return (struct text){path.at + skip, path.length - skip};
 }
 
-/* Is "prefix/name" this path? Without a prefix, is the name? */
-static bool is_named(const uint8_t *header, struct text path)
+static bool is_all_zero(const uint8_t *block)
 {
-    struct text name = field(header, NAME_AT, NAME_ROOM);
-    struct text prefix = {0};
-
-    if (memcmp(header + MAGIC_AT, "ustar", 6) == 0) {
-        prefix = without_root(field(header, PREFIX_AT, PREFIX_ROOM));
+    for (size_t i = 0; i < BLOCK; i++) {
+        if (block[i] != 0) {
+            return false;
+        }
     }
+    return true;
+}
+
+static bool header_read(const uint8_t *header, struct unpack_member *ret, uint64_t *ret_size)
+{
+    *ret = (struct unpack_member){.name = field(header, NAME_AT, NAME_ROOM),
+                                  .link = field(header, LINK_AT, LINK_ROOM),
+                                  .type = (char)header[TYPE_AT]};
+    if (memcmp(header + MAGIC_AT, "ustar", 6) == 0) {
+        ret->prefix = field(header, PREFIX_AT, PREFIX_ROOM);
+    }
+    if (!read_octal(header + MODE_AT, MODE_ROOM, &ret->mode)) {
+        ret->mode = UINT64_MAX;
+    }
+    return sum_is_right(header) && read_octal(header + SIZE_AT, SIZE_ROOM, ret_size);
+}
+
+enum unpack_answer unpack_next(struct cursor *tar, struct unpack_member *ret)
+{
+    const uint8_t *header = NULL;
+    const uint8_t *bytes = NULL;
+    const uint8_t *rest = NULL;
+    uint64_t size = 0;
+    size_t padding;
+
+    if (!cursor_bytes(tar, BLOCK, &header)) {
+        return cursor_left(tar) == 0 ? UNPACK_END : UNPACK_WRONG;
+    }
+    if (!header_read(header, ret, &size)) {
+        return is_all_zero(header) ? UNPACK_END : UNPACK_WRONG;
+    }
+    if (size > cursor_left(tar) || !cursor_bytes(tar, (size_t)size, &bytes)) {
+        return UNPACK_CUT;
+    }
+    ret->bytes = (struct text){(const char *)bytes, (size_t)size};
+    /* The last one may lack its padding. */
+    padding = (BLOCK - (size_t)(size % BLOCK)) % BLOCK;
+    padding = padding < cursor_left(tar) ? padding : cursor_left(tar);
+    return cursor_bytes(tar, padding, &rest) ? UNPACK_MEMBER : UNPACK_CUT;
+}
+
+/* Is "prefix/name" this path? Without a prefix, is the name? */
+static bool is_named(const struct unpack_member *member, struct text path)
+{
+    struct text prefix = without_root(member->prefix);
+    struct text name = prefix.length == 0 ? without_root(member->name) : member->name;
+
     if (prefix.length == 0) {
-        name = without_root(name);
         return name.length == path.length && memcmp(name.at, path.at, path.length) == 0;
     }
     return path.length == prefix.length + 1 + name.length &&
@@ -83,25 +131,15 @@ static bool is_named(const uint8_t *header, struct text path)
 bool unpack_find(struct cursor tar, const char *path, struct text *ret)
 {
     struct text wanted = without_root(text_of(path));
-    const uint8_t *header = NULL;
-    const uint8_t *bytes = NULL;
-    const uint8_t *rest = NULL;
-    uint64_t size = 0;
+    struct unpack_member member;
     bool found = false;
 
-    while (cursor_bytes(&tar, BLOCK, &header) && sum_is_right(header) &&
-           read_octal(header + SIZE_AT, SIZE_ROOM, &size) && size <= cursor_left(&tar)) {
-        bool is_file = header[TYPE_AT] == '0' || header[TYPE_AT] == '\0';
+    while (unpack_next(&tar, &member) == UNPACK_MEMBER) {
+        bool is_file = member.type == '0' || member.type == '\0';
 
-        if (!cursor_bytes(&tar, (size_t)size, &bytes)) {
-            break;
-        }
-        if (is_file && wanted.length > 0 && is_named(header, wanted)) {
-            *ret = (struct text){(const char *)bytes, (size_t)size};
+        if (is_file && wanted.length > 0 && is_named(&member, wanted)) {
+            *ret = member.bytes;
             found = true;
-        }
-        if (size % BLOCK != 0 && !cursor_bytes(&tar, BLOCK - (size_t)(size % BLOCK), &rest)) {
-            break;
         }
     }
     return found;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,8 +20,9 @@
 #include "base/fd.h"
 #include "base/fs.h"
 #include "k8s/installer/tree.h"
+#include "oci/unpack.h"
 
-enum { TRAILER_BYTES = 256, BLOCK = 512, NAME_ROOM = 100 };
+enum { TRAILER_BYTES = 256, NAME_ROOM = 100 };
 
 static const char magic[8] = {'S', 'K', 'E', 'P', 'T', 'A', 'R', '1'};
 
@@ -58,124 +60,100 @@ int payload_find(int fd, struct payload *ret, struct fault *why)
                                           ret->folder);
 }
 
-/* One member of the tar. */
-struct member {
-    char name[NAME_ROOM];
-    char link[NAME_ROOM];
-    mode_t mode;
-    uint64_t size;
-    char type; /* '0' file, '5' folder, '2' link */
-};
-
-static bool read_octal(const uint8_t *digits, size_t length, uint64_t *ret)
-{
-    *ret = 0;
-    for (size_t i = 0; i < length && digits[i] != '\0' && digits[i] != ' '; i++) {
-        if (digits[i] < '0' || digits[i] > '7') {
-            return false;
-        }
-        *ret = *ret * 8 + (uint64_t)(digits[i] - '0');
-    }
-    return true;
-}
-
 static bool stays_inside(const char *name)
 {
     return name[0] != '/' && name[0] != '\0' && strcmp(name, "..") != 0 &&
            strncmp(name, "../", 3) != 0 && !strstr(name, "/../");
 }
 
-/* Return: 1 with a member, 0 at the end, or negative. */
-static int read_member(int fd, uint64_t at, struct member *ret, struct fault *why)
+/* A field of a header as a string; false when it fills its field, and so may be cut. */
+static bool to_string(struct text field, char ret[NAME_ROOM])
 {
-    uint8_t block[BLOCK];
-    uint64_t mode = 0;
+    if (field.length >= NAME_ROOM) {
+        return false;
+    }
+    memcpy(ret, field.at, field.length);
+    ret[field.length] = '\0';
+    return true;
+}
 
-    if (pread(fd, block, sizeof(block), (off_t)at) != (ssize_t)sizeof(block)) {
-        return fault(why, FAULT_INVALID, "the installation in this program ends too early");
+static int make_file(int dir, const char *name, const struct unpack_member *member)
+{
+    AUTO(fd_close) int to = fs_open_beneath(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    int done = to < 0 ? to : fs_write_all(to, member->bytes.at, member->bytes.length);
+
+    if (done == 0 && (fchmod(to, (mode_t)(member->mode & 0777)) < 0 || fsync(to) < 0)) {
+        done = -errno;
     }
-    if (block[0] == '\0') {
-        return 0;
-    }
-    memcpy(ret->name, block, NAME_ROOM);
-    memcpy(ret->link, block + 157, NAME_ROOM);
-    ret->type = (char)block[156];
-    if (!memchr(ret->name, '\0', NAME_ROOM) || !memchr(ret->link, '\0', NAME_ROOM) ||
-        !stays_inside(ret->name) || !read_octal(block + 100, 8, &mode) ||
-        !read_octal(block + 124, 12, &ret->size) || ret->size > PAYLOAD_FILE_MAX ||
-        !strchr("025", ret->type)) {
+    return done;
+}
+
+/* Of its header; its name and link are looked at apart. */
+static bool is_ours(const struct unpack_member *member)
+{
+    return member->prefix.length == 0 && member->mode != UINT64_MAX &&
+           member->bytes.length <= PAYLOAD_FILE_MAX &&
+           (member->type == '0' || member->type == '2' || member->type == '5');
+}
+
+static int make_member(int dir, const struct unpack_member *member, struct fault *why)
+{
+    char name[NAME_ROOM] = "";
+    char link[NAME_ROOM];
+    int done;
+
+    if (!to_string(member->name, name) || !to_string(member->link, link) || !stays_inside(name) ||
+        !is_ours(member)) {
         return fault(why, FAULT_INVALID,
                      "a member of the installation in this program is not "
                      "understood: %.99s",
-                     ret->name);
+                     name);
     }
-    ret->mode = (mode_t)(mode & 0777);
-    return 1;
-}
-
-static int write_file(int fd, uint64_t at, const struct member *member, int to)
-{
-    uint64_t left = member->size;
-    char bytes[32768];
-
-    while (left > 0) {
-        size_t wanted = left < sizeof(bytes) ? (size_t)left : sizeof(bytes);
-        ssize_t got = pread(fd, bytes, wanted, (off_t)at);
-        int done;
-
-        if (got <= 0) {
-            return got < 0 ? -errno : -EIO;
-        }
-        done = fs_write_all(to, bytes, (size_t)got);
-        if (done < 0) {
-            return done;
-        }
-        at += (uint64_t)got;
-        left -= (uint64_t)got;
-    }
-    return fchmod(to, member->mode) < 0 || fsync(to) < 0 ? -errno : 0;
-}
-
-static int make_member(int fd, uint64_t at, const struct member *member, int dir)
-{
-    AUTO(fd_close) int to = -1;
-
     if (member->type == '5') {
-        return mkdirat(dir, member->name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+        done = mkdirat(dir, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+    } else if (member->type == '2') {
+        done = symlinkat(link, dir, name) < 0 ? -errno : 0;
+    } else {
+        done = make_file(dir, name, member);
     }
-    if (member->type == '2') {
-        return symlinkat(member->link, dir, member->name) < 0 ? -errno : 0;
-    }
-    to = fs_open_beneath(dir, member->name, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    return to < 0 ? to : write_file(fd, at, member, to);
+    return done < 0 ? fault_sys(why, done, "unpack %s", name) : 0;
 }
 
-static int unpack_all(int fd, const struct payload *payload, int dir, struct fault *why)
+static int unpack_all(struct cursor tar, int dir, struct fault *why)
 {
-    uint64_t at = payload->offset;
-    uint64_t end = payload->offset + payload->length;
-    int files = 0;
+    for (int files = 0;; files++) {
+        struct unpack_member member;
 
-    while (at < end) {
-        struct member member;
-        int more = read_member(fd, at, &member, why);
-        int done;
-
-        TRY(more);
-        if (more == 0) {
+        switch (unpack_next(&tar, &member)) {
+        case UNPACK_END:
             return 0;
+        case UNPACK_WRONG:
+            return fault(why, FAULT_INVALID, "the installation in this program is not whole");
+        case UNPACK_CUT:
+            return fault(why, FAULT_LIMIT, "the installation in this program is too large");
+        case UNPACK_MEMBER:
+            break;
         }
-        at += BLOCK;
-        if (files++ == PAYLOAD_FILES_MAX || member.size > end - at) {
+        if (files == PAYLOAD_FILES_MAX) {
             return fault(why, FAULT_LIMIT, "the installation in this program is too large");
         }
-        done = make_member(fd, at, &member, dir);
-        if (done < 0) {
-            return fault_sys(why, done, "unpack %s", member.name);
-        }
-        at += (member.size + BLOCK - 1) / BLOCK * BLOCK;
+        TRY(make_member(dir, &member, why));
     }
-    return 0;
+}
+
+static int unpack_mapped(int fd, const struct payload *payload, int dir, struct fault *why)
+{
+    size_t size = (size_t)(payload->offset + payload->length);
+    void *mapped = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    int done;
+
+    if (mapped == MAP_FAILED) {
+        return fault_sys(why, -errno, "map the installation in this program");
+    }
+    done = unpack_all(cursor_over((const uint8_t *)mapped + payload->offset, (size_t)payload->length),
+                      dir, why);
+    (void)munmap(mapped, size);
+    return done;
 }
 
 static int unpack_beside(int fd, const struct payload *payload, int above, struct fault *why)
@@ -196,7 +174,7 @@ static int unpack_beside(int fd, const struct payload *payload, int above, struc
     if (dir < 0) {
         return fault_sys(why, -errno, "open a folder beside %s", payload->folder);
     }
-    TRY(unpack_all(fd, payload, dir, why));
+    TRY(unpack_mapped(fd, payload, dir, why));
     if (renameat(above, temporary, above, name) < 0 || fsync(above) < 0) {
         return fault_sys(why, -errno, "make %s", payload->folder);
     }

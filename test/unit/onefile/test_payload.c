@@ -22,6 +22,18 @@
 
 static char folder[] = "/tmp/skep-payload-XXXXXX";
 
+/* The sum of all bytes, those of the sum itself taken as blanks. */
+static void put_sum(char block[512])
+{
+    unsigned sum = 0;
+
+    memset(block + 148, ' ', 8);
+    for (size_t i = 0; i < 512; i++) {
+        sum += (unsigned char)block[i];
+    }
+    (void)snprintf(block + 148, 8, "%06o", sum);
+}
+
 /* A member of a tar, and its bytes. */
 static void put_member(struct buf *tar, const char *name, char type, const char *content)
 {
@@ -35,6 +47,7 @@ static void put_member(struct buf *tar, const char *name, char type, const char 
     if (type == '2') {
         (void)snprintf(block + 157, 100, "%s", content);
     }
+    put_sum(block);
     buf_put(tar, block, sizeof(block));
     if (length > 0) {
         char padded[512] = {0};
@@ -77,7 +90,7 @@ static void put_good(struct buf *tar)
     put_member(tar, "bin/shim", '0', "bytes of a program");
     put_member(tar, "bin/shim-shared", '2', "shim");
     put_member(tar, "empty", '0', "");
-    put_member(tar, "", '\0', "");
+    buf_put(tar, (const char[512]){0}, 512);
 }
 
 static int setup(void **state)
