@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "k8s/installer/cri.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "base/fault.h"
 #include "base/fd.h"
@@ -14,36 +10,16 @@
 #include "base/text.h"
 #include "k8s/installer/cri.pb-c.h"
 #include "oci/images/call.h"
+#include "oci/images/connect.h"
 
 enum { CONFIG_JSON_MAX = 4 * 1024 * 1024, REQUEST_ROOM = 16 };
-
-static int connect_to(const char *path, struct fault *why)
-{
-    AUTO(fd_close) int fd = -1;
-    struct sockaddr_un peer = {.sun_family = AF_UNIX};
-    int done;
-
-    if (strlen(path) >= sizeof(peer.sun_path)) {
-        return fault(why, FAULT_LIMIT, "a socket's path has at most %zu bytes: %.120s",
-                     sizeof(peer.sun_path) - 1, path);
-    }
-    memcpy(peer.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&peer, sizeof(peer)) < 0) {
-        (void)fault_sys(why, -errno, "connect to containerd at %s", path);
-        why->kind = FAULT_UNAVAILABLE;
-        return -1;
-    }
-    done = fd_set_nonblocking(fd, true);
-    return done < 0 ? fault_sys(why, done, "connect to containerd at %s", path) : TAKE_FD(fd);
-}
 
 /* One question with one answer. */
 static int ask(const char *socket, const struct question *question, answer_fn *fn, void *owner,
                struct fault *why)
 {
     AUTO(channel_free) struct channel *channel = NULL;
-    AUTO(fd_close) int connection = connect_to(socket, why);
+    AUTO(fd_close) int connection = containerd_connect(socket, why);
 
     TRY(connection);
     TRY(channel_open(connection, &channel, why));

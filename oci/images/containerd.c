@@ -3,12 +3,9 @@
  * answer. Blobs are opened as files where we may, because a stream copies every byte five times. */
 #include "oci/images/containerd.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/fault.h"
 #include "base/fd.h"
@@ -23,30 +20,6 @@ struct containerd {
     struct channel *channel;
     int root;
 };
-
-int containerd_connect(const char *address, struct fault *why)
-{
-    AUTO(fd_close) int fd = -1;
-    struct sockaddr_un peer = {.sun_family = AF_UNIX};
-    int done;
-
-    if (strlen(address) >= sizeof(peer.sun_path)) {
-        return fault(why, FAULT_LIMIT, "a socket's path has at most %zu bytes, not %zu",
-                     sizeof(peer.sun_path) - 1, strlen(address));
-    }
-    memcpy(peer.sun_path, address, strlen(address) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&peer, sizeof(peer)) < 0) {
-        (void)fault_sys(why, -errno, "connect to containerd at %s", address);
-        why->kind = FAULT_UNAVAILABLE;
-        return -1;
-    }
-    done = fd_set_nonblocking(fd, true);
-    if (done < 0) {
-        return fault_sys(why, done, "connect to containerd at %s", address);
-    }
-    return TAKE_FD(fd);
-}
 
 int containerd_open(int connection, int root, own struct containerd **ret, struct fault *why)
 {

@@ -2,8 +2,8 @@
 /*
  * containerd: what is asked of its gRPC API, and blobs as files of its content store.
  *
- * Belongs here: its socket, messages, folder.
- * Does not belong here: gRPC (call.h), what an image is (resolve.h), checking digests (blobs.h).
+ * Belongs here: messages, folder.
+ * Does not belong here: its socket (connect.h), gRPC (call.h), what an image is (resolve.h), checking digests (blobs.h).
  */
 #pragma once
 
@@ -11,15 +11,6 @@
 #include "oci/images/store.h"
 
 struct containerd;
-
-/**
- * containerd_connect() - a connection that gRPC can be given later
- * @address: absolute path of the socket
- * @why:     the reason
- *
- * Return: descriptor or negative.
- */
-int containerd_connect(const char *address, struct fault *why) MUST_USE;
 
 /**
  * containerd_open() - speak gRPC over a connection; starts gRPC's threads

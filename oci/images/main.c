@@ -24,6 +24,7 @@
 #include "base/loop.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "oci/images/connect.h"
 #include "oci/images/containerd.h"
 #include "oci/images/desk.h"
 #include "oci/images/protocol.h"
