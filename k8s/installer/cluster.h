@@ -39,22 +39,21 @@ enum { CLUSTER_NAME_MAX = 253, CLUSTER_LIST_ROOM = 1024 };
 int cluster_mark(struct api *api, const char *node, const char *state, const char *failure,
                  struct fault *why) MUST_USE;
 
+struct cluster_event {
+    bool is_bad;         /* Warning, else Normal */
+    const char *reason;  /* one word, "SkepInstalled" */
+    const char *message; /* a sentence */
+};
+
 /**
  * cluster_event() - an event at the node
  * @api:     the API server
  * @node:    the node's name
- * @is_bad:  Warning, else Normal
- * @reason:  one word, "SkepInstalled"
- * @message: a sentence
+ * @event:   copied
  * @why:     the reason
  *
  * Return: 0 or negative.
  */
-struct cluster_event {
-    bool is_bad;
-    const char *reason;
-    const char *message;
-};
 int cluster_event(struct api *api, const char *node, const struct cluster_event *event,
                   struct fault *why) MUST_USE;
 

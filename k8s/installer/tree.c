@@ -13,6 +13,7 @@
 
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/fs.h"
 
 struct walk {
     int depth;
@@ -46,34 +47,21 @@ static bool is_dots(const char *name)
 
 static int copy_bytes(int from, int to)
 {
-    for (;;) {
-        ssize_t got = copy_file_range(from, NULL, to, NULL, 1 << 24, 0);
-
-        if (got == 0) {
-            return fsync(to) < 0 ? -errno : 0;
-        }
-        if (got < 0 && errno != EINTR) {
-            return -errno;
-        }
-    }
-}
-
-/* copy_file_range() knows not every pair of file systems. */
-static int copy_bytes_by_hand(int from, int to)
-{
     char bytes[32768];
 
-    if (lseek(from, 0, SEEK_SET) < 0 || ftruncate(to, 0) < 0 || lseek(to, 0, SEEK_SET) < 0) {
-        return -errno;
-    }
     for (;;) {
         ssize_t got = read(from, bytes, sizeof(bytes));
+        int done;
 
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
         if (got <= 0) {
             return got < 0 || fsync(to) < 0 ? -errno : 0;
         }
-        if (write(to, bytes, (size_t)got) != got) {
-            return errno != 0 ? -errno : -EIO;
+        done = fs_write_all(to, bytes, (size_t)got);
+        if (done < 0) {
+            return done;
         }
     }
 }
@@ -88,9 +76,6 @@ static int copy_file(struct walk *walk, int from, int to, const char *name, mode
         return fault_sys(walk->why, -errno, "copy %s", name);
     }
     done = copy_bytes(in, out);
-    if (done == -EXDEV || done == -EINVAL || done == -EOPNOTSUPP || done == -ENOSYS) {
-        done = copy_bytes_by_hand(in, out);
-    }
     if (done == 0 && fchmod(out, mode) < 0) {
         done = -errno;
     }
