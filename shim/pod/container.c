@@ -33,7 +33,7 @@ struct container *container_free(own struct container *container)
 {
     if (container) {
         assert(TAILQ_EMPTY(&container->execs));
-        container_part(container);
+        assert(TAILQ_EMPTY(&container->members) && !container->sandbox);
         guest_fini(&container->init);
         container->netns = netns_free(container->netns);
         for (size_t i = 0; i < CONTAINER_WORDS; i++) {

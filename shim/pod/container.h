@@ -120,8 +120,8 @@ void container_counters(const struct container *container, struct engine_counter
 /* It is in that API sandbox from now on, until container_part(). */
 void container_join(struct container *container, struct container *sandbox);
 
-/* It leaves its sandbox, which keeps what it has used; its own members have none any more. Again is
- * harmless. */
+/* It leaves its sandbox, which keeps what it has used; its own members have none any more. Before it
+ * is freed. */
 void container_part(struct container *container);
 
 /* Sum over all that are or were in an API sandbox. */

@@ -313,6 +313,9 @@ void event_delete(struct events *events, const struct guest *guest)
     Types__Timestamp at = TYPES__TIMESTAMP__INIT;
     const struct container *container = guest->container;
 
+    if (container->is_api_sandbox) {
+        return;
+    }
     at.seconds = guest->ended.seconds;
     at.nanos = guest->ended.nanos;
     message.container_id = (char *)(uintptr_t)container->id;

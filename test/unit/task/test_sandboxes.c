@@ -352,6 +352,23 @@ static void its_metrics_are_those_of_its_containers_past_ones_too(void **state)
     assert_null(pods_find(world->pods, "ns", "b")->sandbox);
 }
 
+/* containerd deletes none of them as a task; whoever does, no task of that name has ever been there. */
+static void nobody_hears_of_it_as_a_task(void **state)
+{
+    static const char *const want[] = {"/tasks/create ns task"};
+    struct world *world = *state;
+    struct pod pod;
+
+    pod_fill(&pod);
+    sandbox_ok(world, "one", &pod);
+    (void)start_sandbox(world, "one");
+    (void)by_id(world, "StopSandbox", "one", NULL);
+    world->task_service = "containerd.task.v3.Task";
+    delete_ok(world, "one", "", 0);
+    create_ok(world, "task"); /* its event comes behind all others */
+    expect_events(world, want, ARRAY_SIZE(want));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
@@ -368,6 +385,7 @@ int main(void)
         CASE(the_platform_is_the_node_s),
         CASE(its_containers_get_its_network_and_its_files),
         CASE(its_metrics_are_those_of_its_containers_past_ones_too),
+        CASE(nobody_hears_of_it_as_a_task),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
