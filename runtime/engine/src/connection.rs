@@ -153,10 +153,10 @@ impl Link {
             let backlog = traffic.backlog.clone();
             response = response.map(|body| HeldBack { body, backlog }.boxed_unsync());
         }
-        let is_last = number >= self.request_max || self.server.is_leaving();
+        let is_leaving = self.server.is_leaving();
         match waiting {
-            Some(waiting) => waiting.answered(is_last),
-            None if is_last => {
+            Some(waiting) => waiting.answered(is_leaving),
+            None if is_leaving || number >= self.request_max => {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             None => {}

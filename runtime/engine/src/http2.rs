@@ -190,10 +190,10 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// @is_last: the peer is told to open another connection for what it wants next.
-    pub fn answered(mut self, is_last: bool) {
+    /// Of a server that is leaving, the peer is told to open another connection for what it wants next.
+    pub fn answered(mut self, is_leaving: bool) {
         self.answered = true;
-        if is_last {
+        if is_leaving {
             self.traffic.tell(End::Soft);
         }
     }
