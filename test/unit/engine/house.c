@@ -339,3 +339,10 @@ void house_await(bool (*fact)(void *of), void *of, const char *what)
         (void)poll(NULL, 0, 1);
     }
 }
+
+bool house_has_instances(void *of)
+{
+    const struct house_task *task = of;
+
+    return __atomic_load_n(&task->counters.instances, __ATOMIC_RELAXED) > 0;
+}

@@ -98,4 +98,7 @@ void house_stop(struct house_task *task);
 /* Wait for @fact(@of) to become true. */
 void house_await(bool (*fact)(void *of), void *of, const char *what);
 
+/* A fact of a struct house_task: an instance of it lives. */
+bool house_has_instances(void *of);
+
 uint64_t house_now_ns(void);

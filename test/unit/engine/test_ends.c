@@ -6,13 +6,6 @@
 
 enum { MS = 1000000 };
 
-static bool has_instances(void *of)
-{
-    const struct house_task *task = of;
-
-    return __atomic_load_n(&task->counters.instances, __ATOMIC_RELAXED) > 0;
-}
-
 static void draining_closes_the_listener_and_finishes_what_began(void **state)
 {
     struct house_answer answer;
@@ -23,7 +16,7 @@ static void draining_closes_the_listener_and_finishes_what_began(void **state)
     house_prepare_server(&task);
     house_start(&task, "server");
     connection = house_send_get(task.port, "/sleep?ms=300");
-    house_await(has_instances, &task, "the request has its instance");
+    house_await(house_has_instances, &task, "the request has its instance");
     engine_task_drain(task.task, UINT64_C(60000) * MS);
     house_receive(connection, &answer);
     assert_int_equal(answer.status, 200);
@@ -85,7 +78,7 @@ static void the_end_of_the_grace_cuts_off(void **state)
     house_prepare_server(&task);
     house_start(&task, "server");
     connection = house_send_get(task.port, "/spin");
-    house_await(has_instances, &task, "the request has its instance");
+    house_await(house_has_instances, &task, "the request has its instance");
     engine_task_drain(task.task, UINT64_C(3600000) * MS);
     engine_task_drain(task.task, UINT64_C(20) * MS);
     assert_int_equal(house_wait(&task)->how, ENGINE_STOPPED);
@@ -106,7 +99,7 @@ static void a_kill_ends_requests_in_flight(void **state)
     house_start(&task, "server");
     connections[0] = house_send_get(task.port, "/spin");
     connections[1] = house_send_get(task.port, "/sleep?ms=3600000");
-    house_await(has_instances, &task, "a request has its instance");
+    house_await(house_has_instances, &task, "a request has its instance");
     engine_task_kill(task.task);
     assert_int_equal(house_wait(&task)->how, ENGINE_KILLED);
     house_receive(connections[0], &answer);

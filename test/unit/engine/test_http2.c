@@ -21,13 +21,6 @@ static void end(struct house_task *task)
     house_stop(task);
 }
 
-static bool has_instances(void *of)
-{
-    const struct house_task *task = of;
-
-    return __atomic_load_n(&task->counters.instances, __ATOMIC_RELAXED) > 0;
-}
-
 static void servers_of_both_wasis_answer(void **state)
 {
     static const char *const guests[] = {"server", "server3", "server-js"};
@@ -273,7 +266,7 @@ static void draining_says_goodbye_and_finishes_what_began(void **state)
         h2_open(&h2, task.port);
         h2.is_mute = mute != 0;
         stream = h2_get(&h2, "/sleep?ms=300");
-        house_await(has_instances, &task, "the request has its instance");
+        house_await(house_has_instances, &task, "the request has its instance");
         engine_task_drain(task.task, UINT64_C(3600000) * MS);
         h2_answer(&h2, stream, &answer);
         assert_int_equal(answer.status, 200);

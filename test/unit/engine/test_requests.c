@@ -17,11 +17,6 @@ static uint64_t instances_of(const struct house_task *task)
     return __atomic_load_n(&task->counters.instances, __ATOMIC_RELAXED);
 }
 
-static bool has_instances(void *of)
-{
-    return instances_of(of) > 0;
-}
-
 static bool has_none(void *of)
 {
     return instances_of(of) == 0;
@@ -213,7 +208,7 @@ static void a_looping_request_costs_its_neighbours_nothing(void **state)
     house_start(&looping, "server");
     house_start(&beside, "server");
     loop = house_send_get(looping.port, "/spin");
-    house_await(has_instances, &looping, "the request has its instance");
+    house_await(house_has_instances, &looping, "the request has its instance");
     house_get(beside.port, "/", &answer);
     assert_int_equal(answer.status, 200);
     house_get(looping.port, "/", &answer);
@@ -265,7 +260,7 @@ static void a_guest_sees_that_it_is_refused_memory(void **state)
     task.grant.limits.memory_bytes = UINT64_C(16) << 20;
     house_start(&task, "server");
     asleep = house_send_get(task.port, "/sleep?ms=500");
-    house_await(has_instances, &task, "the request has its instance");
+    house_await(house_has_instances, &task, "the request has its instance");
     house_get(task.port, "/eat?mib=64", &answer);
     assert_int_equal(answer.status, 507);
     assert_non_null(strstr(answer.body, "refused after "));
@@ -291,7 +286,7 @@ static void a_limit_below_what_is_held_ends_nothing(void **state)
     house_prepare_server(&task);
     house_start(&task, "server");
     asleep = house_send_get(task.port, "/sleep?ms=1000");
-    house_await(has_instances, &task, "the request has its instance");
+    house_await(house_has_instances, &task, "the request has its instance");
     assert_int_equal(engine_task_update(task.task, &limits, &why), 0);
     house_get(task.port, "/", &answer);
     assert_int_equal(answer.status, 503);
@@ -313,7 +308,7 @@ static int slow_client(struct house_task *task)
     house_prepare_server(task);
     house_start(task, "server");
     connection = house_send_get(task->port, "/big?bytes=16777216");
-    house_await(has_instances, task, "the request has its instance");
+    house_await(house_has_instances, task, "the request has its instance");
     return connection;
 }
 

@@ -7,13 +7,6 @@
 
 enum { MANY_AT_ONCE = 40, MS = 1000000 };
 
-static bool has_instances(void *of)
-{
-    const struct house_task *task = of;
-
-    return __atomic_load_n(&task->counters.instances, __ATOMIC_RELAXED) > 0;
-}
-
 static bool has_requests(void *of)
 {
     const struct house_task *task = of;
@@ -232,7 +225,7 @@ static void reused_instances_end_with_their_server(void **state)
     house_done(&task);
     start_reusing(&task, 1000);
     connection = house_send_get(task.port, "/sleep?ms=3600000");
-    house_await(has_instances, &task, "the request has its instance");
+    house_await(house_has_instances, &task, "the request has its instance");
     engine_task_kill(task.task);
     assert_int_equal(house_wait(&task)->how, ENGINE_KILLED);
     house_receive(connection, &answer);
