@@ -231,7 +231,7 @@ def test_memory_is_updated_while_it_runs(node):
 def test_a_memory_limit_below_what_is_held_ends_nothing(node):
     task = node.task("hello", args=("hello", "sleep", "600"), resources={"memory": {"limit": 64 << 20}})
     task.run()
-    wait_until(lambda: usage(task)[1] > 0)
+    wait_until(lambda: usage(task)[1] > 65536)
     held = usage(task)[1]
     task.call("Update", resources={"type_url": RESOURCES, "value": b'{"memory":{"limit":65536}}'})
     time.sleep(0.3)
