@@ -20,6 +20,9 @@ CLUSTER_SERVICES=10.96.0.0/16
 CLUSTER_API_IP=10.96.0.1
 CLUSTER_REGISTRY=127.0.0.1:5000 # on the node itself: spoken to by http
 
+# kubernetes, or containerd alone (for critest).
+CLUSTER_PARTS=${CLUSTER_PARTS:-kubernetes}
+
 # All that the node writes is in a tmpfs of at most this size.
 CLUSTER_TMPFS=${CLUSTER_TMPFS:-8g}
 

@@ -109,8 +109,24 @@ api_is_ready() {
     curl -sf --cacert /keys/ca.crt --cert /keys/admin.crt --key /keys/admin.key https://127.0.0.1:6443/readyz
 }
 
+# rest: nothing more to start; until it is killed
+rest() {
+    touch /run/up
+    while :; do
+        sleep 3600 &
+        wait
+    done
+}
+
 export HOME=/root GOMAXPROCS=2
 files
+if [ "$CLUSTER_PARTS" = containerd ]; then
+    units &
+    network
+    registry
+    import_images
+    rest
+fi
 start etcd etcd --name n --data-dir /var/lib/etcd --unsafe-no-fsync --log-level warn \
     --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
@@ -146,7 +162,4 @@ start metrics /opt/metrics/metrics-server --kubeconfig=/keys/admin.conf --authen
     --authorization-kubeconfig=/keys/admin.conf --secure-port=4443 --cert-dir=/run/metrics --kubelet-insecure-tls \
     --kubelet-preferred-address-types=InternalIP --metric-resolution=10s --kubelet-request-timeout=5s
 start proxy kube-proxy --config=/conf/proxy.yaml --hostname-override="$CLUSTER_NODE"
-while :; do
-    sleep 3600 &
-    wait
-done
+rest

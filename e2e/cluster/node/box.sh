@@ -12,7 +12,7 @@ mount -t tmpfs -o "size=$CLUSTER_TMPFS,mode=755" box "$box"
 mkdir -p "$box"/{upper,work,root,var}
 root=$box/root
 mount -t overlay -o "lowerdir=$CLUSTER_LAY:$CLUSTER_ROOT,upperdir=$box/upper,workdir=$box/work" overlay "$root"
-mkdir -p "$root"/{proc,sys,dev,run,tmp,root,keys,log,old,opt/node/bin,var/lib,var/log}
+mkdir -p "$root"/{proc,sys,dev,run,tmp,root,keys,log,old,opt/{node,cri}/bin,var/lib,var/log}
 chmod 1777 "$root/tmp"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
@@ -26,7 +26,8 @@ for name in containerd kubelet etcd skep; do
 done
 mount --bind "$CLUSTER_STATE/keys" "$root/keys"
 mount --bind "$CLUSTER_STATE/log" "$root/log"
-mount --bind "$CLUSTER_PROGRAMS" "$root/opt/node/bin"
+[ -z "$CLUSTER_PROGRAMS" ] || mount --bind "$CLUSTER_PROGRAMS" "$root/opt/node/bin"
+mount --bind "$CLUSTER_CRI" "$root/opt/cri/bin"
 
 # The machine's hierarchies of cgroups as this namespace sees them: each begins at the node's own group.
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
