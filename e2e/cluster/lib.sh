@@ -65,12 +65,29 @@ command_of() { jq -nc --arg first "/$1.wasm" '[$first] + $ARGS.positional' --arg
 
 no_pods() { [ -z "$(K get pods -A -o name)" ]; }
 
-# node_is_empty: no container, worker's task, network namespace or mount of a pod once all are deleted
+# traces_of_pods: what of pods is on the node, a line each: network namespaces, processes, bundles, sockets, mounts,
+# cgroups, and what the compiler has not finished
+traces_of_pods() {
+    # shellcheck disable=SC2016 # the node's shell
+    inside sh -c '
+        ls -d /run/netns/* /run/containerd/io.containerd.runtime.v2.task/k8s.io/* /run/skep/pods/* 2>/dev/null
+        ps -eo comm=,args= | grep -E "containerd-shim-runc|skep-compiler|skep-anchor" | grep -v grep
+        find /run/containerd/s -type s 2>/dev/null
+        mawk "\$5 ~ /kubelet.pods|containerd.io|^.run.skep/ { print \"mount\", \$5 }" /proc/self/mountinfo
+        find /sys/fs/cgroup -type d -path "*kubepods*" \( -name "pod*" -o -name "cri-*" \)
+        find /var/lib/skep/cache -name "*.new"' || :
+}
+no_traces_of_pods() { [ -z "$(traces_of_pods)" ]; }
+
+# node_is_empty: nothing of a pod once all are deleted, and a cache within its limit
 node_is_empty() {
-    local left
+    local bytes
     K delete deploy,job,cronjob,pod,svc --all --wait --timeout=60s >/dev/null
     wait_for 60 no_pods || { K get pods -A; return 1; }
     wait_for 90 inside sh -c '[ -z "$(crictl pods -q)" ]' || { inside crictl pods; return 1; }
-    left=$(inside sh -c 'ls /run/netns; ps -eo args | grep -E "[c]ontainerd-shim-runc|[s]kep-compiler"; ls -d /run/containerd/io.containerd.runtime.v2.task/k8s.io/* 2>/dev/null' || :)
-    [ -z "$left" ] || { echo "$left"; return 1; }
+    # The kubelet removes cgroups in its own time.
+    wait_for 60 no_traces_of_pods || { traces_of_pods; return 1; }
+    bytes=$(inside du -sb /var/lib/skep/cache | cut -f1)
+    echo "| $((bytes >> 10)) KiB of compiled components, of at most 10 GiB"
+    [ "$bytes" -le $((10 << 30)) ]
 }

@@ -6,11 +6,12 @@
 set -u
 . /node/settings.sh
 
-# start NAME COMMAND...: in the background, its words in /log/NAME
+# start NAME COMMAND...: in the background, its words in /log/NAME; in a session of its own, by which the kernel shares
+# out processors (sched_autogroup), as under a service manager
 start() {
     local name=$1
     shift
-    "$@" >"/log/$name" 2>&1 &
+    setsid "$@" >"/log/$name" 2>&1 &
     echo $! >"/run/$name.pid"
 }
 
@@ -148,12 +149,14 @@ start apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 --advertise-
     --proxy-client-key-file=/keys/front.key
 import_images
 until_ok 60 api_is_ready
-# Service accounts alone take four seconds at the default rates.
+# Service accounts alone take four seconds at the default rates. Endpoints that change one by one are written from a cache
+# that is behind, and tried again later and later: a proxy then hears of them after 20 s, when hundreds of pods change.
 start manager kube-controller-manager --kubeconfig=/keys/manager.conf --use-service-account-credentials \
     --service-account-private-key-file=/keys/sa.key --root-ca-file=/keys/ca.crt --kube-api-qps=500 \
     --kube-api-burst=1000 --leader-elect=false --cluster-signing-cert-file=/keys/ca.crt \
     --cluster-signing-key-file=/keys/ca.key --profiling=false --horizontal-pod-autoscaler-sync-period=5s \
-    --horizontal-pod-autoscaler-cpu-initialization-period=5s --horizontal-pod-autoscaler-initial-readiness-delay=5s
+    --horizontal-pod-autoscaler-cpu-initialization-period=5s --horizontal-pod-autoscaler-initial-readiness-delay=5s \
+    --endpointslice-updates-batch-period=500ms
 start scheduler kube-scheduler --kubeconfig=/keys/scheduler.conf --kube-api-qps=500 --kube-api-burst=1000 \
     --leader-elect=false --profiling=false
 start kubelet unshare -m --propagation unchanged bash /node/kubelet.sh --config=/conf/kubelet.yaml \
