@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/engine/limits.h"
+
 struct engine_counters;
 struct engine_latency;
 
@@ -23,42 +25,8 @@ enum {
     ENGINE_TEXT_MAX = 128 * 1024, /* bytes of one argument, variable or path */
     ENGINE_NETWORK_TEXT_MAX = 2 * 1024 * 1024, /* bytes of each text of a network */
     ENGINE_NETWORK_RULES_MAX = 256,
+    ENGINE_PARTS_MAX = 64, /* of a composition, its entry included */
     ENGINE_SWITCHBOARD_SLOTS = 4194305, /* one more than the largest thread id of Linux */
-};
-
-/**
- * struct engine_limits - walls around one task
- *
- * Zero means the default that is named with the field; ENGINE_NO_LIMIT means none
- * where the default is a number.
- */
-#define ENGINE_NO_LIMIT UINT64_MAX
-struct engine_limits {
-    uint64_t memory_bytes;   /* over all instances of the task; default: none */
-    uint64_t instance_max;   /* instances alive at once; default: the engine's total */
-    uint64_t handle_max;     /* resources one instance may hold; default 10,000;
-                              no more than one for each 128 KiB of memory_bytes, or 256 */
-    uint64_t file_max;       /* files and sockets open at once over all instances; default 1,024;
-                              16 for each task when a quarter of the process's are left */
-    uint64_t cpu_weight;     /* share under contention, 1 to 10,000; default 100 */
-    uint64_t cpu_quota_ns;   /* CPU time per period; default: none */
-    uint64_t cpu_period_ns;  /* default 100 ms; at least 1 ms */
-    uint64_t connection_max; /* open connections of a server; default 1,024 */
-    uint64_t request_max;    /* requests in flight at once; default 128 */
-    uint64_t queue_max;      /* requests that wait for their turn; default 1,024 */
-    uint64_t queue_ns;       /* longest wait for a turn, then 503; default 10 s */
-    uint64_t request_ns;     /* from a request's start to its end; default 60 s */
-    uint64_t head_ns;        /* for a request head, idle time before it included; default 30 s */
-    uint64_t head_bytes;     /* of a request head; default 64 KiB, at least 8 KiB */
-    uint64_t body_bytes;     /* of a request body; default 64 MiB */
-    uint64_t stream_max;     /* requests at once on one connection of HTTP/2, at most 1,000;
-                              default 100 */
-    uint64_t connection_requests; /* after so many a connection is closed; default: none */
-    uint64_t reuse_max;      /* requests that one instance of a WASI 0.3 server takes, several at
-                              once and not separated from each other; default 1: each its own */
-    uint64_t reuse_ns;       /* how old such an instance gets; default 60 s */
-    uint64_t lame_duck_ns;   /* how long a server accepts after engine_task_drain(), each answer the
-                              last one of its connection; default: not at all */
 };
 
 /**
@@ -88,6 +56,30 @@ struct engine_network {
 };
 
 /**
+ * struct engine_part - everything another part of a composition than its entry may touch
+ *
+ * The fields are those of struct engine_grant. What one part may touch, no other may, unless it
+ * is handed over by a call. A descriptor is granted to one part only.
+ *
+ * @name: for what is said of it, for example its container's name; may be NULL
+ */
+struct engine_part {
+    const char *name;
+    size_t arg_count;
+    const char *const *args;
+    size_t env_count;
+    const char *const *env;
+    const char *cwd;
+    int input;
+    int output;
+    int error;
+    size_t folder_count;
+    const struct engine_folder *folders;
+    uint32_t network_id;
+    struct engine_network network;
+};
+
+/**
  * struct engine_grant - everything a task may touch
  *
  * Texts are UTF-8, borrowed for the call and copied. Descriptors (@input, @output,
@@ -109,6 +101,9 @@ struct engine_network {
  * @call:       a function that the component exports, with its arguments, as in
  *              acme:demo/add@1.0.0.add(1, 2): it is called in place of the component's run or its
  *              server, its result written on stdout; NULL: none. Then there is no listener
+ * @parts:      the parts 1, 2, … of a composition, whose imports c1-wasi:…, c2-wasi:… are bound to
+ *              them; its entry is part 0 and has the grant itself. Limits, counters and the listener
+ *              are the task's. At most ENGINE_PARTS_MAX - 1; more than it uses does no harm
  */
 struct engine_grant {
     const char *name;
@@ -130,4 +125,6 @@ struct engine_grant {
     struct engine_network network;
     bool access_log;
     const char *call;
+    size_t part_count;
+    const struct engine_part *parts;
 };

@@ -85,11 +85,29 @@ pub struct Folder {
 }
 
 #[repr(C)]
+#[derive(Clone, Copy)]
 pub struct Network {
     pub allow: *const c_char,
     pub resolv_conf: *const c_char,
     pub hosts: *const c_char,
     pub trust: *const c_char,
+}
+
+#[repr(C)]
+pub struct Part {
+    pub name: *const c_char,
+    pub arg_count: usize,
+    pub args: *const *const c_char,
+    pub env_count: usize,
+    pub env: *const *const c_char,
+    pub cwd: *const c_char,
+    pub input: c_int,
+    pub output: c_int,
+    pub error: c_int,
+    pub folder_count: usize,
+    pub folders: *const Folder,
+    pub network_id: u32,
+    pub network: Network,
 }
 
 #[repr(C)]
@@ -113,6 +131,29 @@ pub struct Grant {
     pub network: Network,
     pub access_log: bool,
     pub call: *const c_char,
+    pub part_count: usize,
+    pub parts: *const Part,
+}
+
+impl Grant {
+    /// What the entry of a composition may touch, and a component that is none.
+    pub fn entry(&self) -> Part {
+        Part {
+            name: self.name,
+            arg_count: self.arg_count,
+            args: self.args,
+            env_count: self.env_count,
+            env: self.env,
+            cwd: self.cwd,
+            input: self.input,
+            output: self.output,
+            error: self.error,
+            folder_count: self.folder_count,
+            folders: self.folders,
+            network_id: self.network_id,
+            network: self.network,
+        }
+    }
 }
 
 #[repr(C)]

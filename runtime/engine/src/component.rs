@@ -7,6 +7,7 @@
 use crate::engine::Engine;
 use crate::guest::Guest;
 use crate::limits::Limits;
+use crate::parts;
 use crate::preview1;
 use crate::why::{Kind, Result, Why};
 use skep_engine_config::offers;
@@ -38,6 +39,8 @@ pub enum Program {
 pub struct Component {
     pub engine: Arc<Engine>,
     pub program: Program,
+    /// How many a composition has at least; 0 of a component that is none.
+    pub parts: usize,
 }
 
 /// Refusals name so many imports; the rest is counted.
@@ -48,11 +51,15 @@ impl Component {
     /// `fd` is a file that our compiler made and that nobody changes any more.
     pub unsafe fn load(engine: &Arc<Engine>, fd: RawFd) -> Result<Component> {
         // SAFETY: the caller's promise.
-        let program = match unsafe { map(engine, fd) }? {
-            Mapped::Module(module) => Program::of_module(engine, &module),
-            Mapped::Component(component) => Program::of_component(engine, &component),
-        }?;
-        Ok(Component { engine: engine.clone(), program })
+        let (program, parts) = match unsafe { map(engine, fd) }? {
+            Mapped::Module(module) => (Program::of_module(engine, &module)?, 0),
+            Mapped::Component(component) => {
+                let ty = component.component_type();
+                let parts = parts::count(ty.imports(&engine.wasm).map(|(name, _)| name));
+                (Program::of_component(engine, &component, parts)?, parts)
+            }
+        };
+        Ok(Component { engine: engine.clone(), program, parts })
     }
 }
 
@@ -71,8 +78,16 @@ impl Program {
         Ok(Program::Command1(pre))
     }
 
-    fn of_component(engine: &Engine, component: &component::Component) -> Result<Program> {
-        let pre = match engine.linker.instantiate_pre(component) {
+    fn of_component(
+        engine: &Engine,
+        component: &component::Component,
+        parts: usize,
+    ) -> Result<Program> {
+        let linked = match parts {
+            0 => engine.linker.instantiate_pre(component),
+            _ => engine.composer.instantiate_pre(&engine.wasm, component, parts),
+        };
+        let pre = match linked {
             Ok(pre) => pre,
             Err(error) => return Err(unresolved(engine, component, &error)),
         };
@@ -181,20 +196,26 @@ unsafe fn map(engine: &Engine, fd: RawFd) -> Result<Mapped> {
     loaded.map_err(|error| Why::new(Kind::Refused, format!("not made for this engine: {error:#}")))
 }
 
+fn explain(import: &str) -> String {
+    match parts::split(import) {
+        Some((part, name)) => format!("of part {part} of a composition: {}", offers::explain(name)),
+        None => offers::explain(import),
+    }
+}
+
 fn unresolved(engine: &Engine, component: &component::Component, error: &wasmtime::Error) -> Why {
     let ty = component.component_type();
     let lacking: Vec<String> = ty
         .imports(&engine.wasm)
         .map(|(name, _)| name.to_string())
-        .filter(|name| !offers::offered(name))
+        .filter(|name| !offers::offered(parts::split(name).map_or(name, |(_, name)| name)))
         .collect();
     if lacking.is_empty() {
         // Every name is known, so one of them has another shape here.
         let text = format!("an import does not fit the host: {error:#}");
         return Why::new(Kind::Unresolved, text.replace('\n', " "));
     }
-    let named: Vec<String> =
-        lacking.iter().take(NAMED_IMPORTS).map(|name| offers::explain(name)).collect();
+    let named: Vec<String> = lacking.iter().take(NAMED_IMPORTS).map(|name| explain(name)).collect();
     let mut text = named.join("; ");
     if lacking.len() > NAMED_IMPORTS {
         text.push_str(&format!("; and {} more", lacking.len() - NAMED_IMPORTS));

@@ -12,6 +12,7 @@ use crate::files::threads::Threads;
 use crate::guest::Guest;
 use crate::linker;
 use crate::network::slot::Switchboard;
+use crate::parts::Composer;
 use crate::preview1;
 use crate::pulse::Ticker;
 use crate::queue::Queue;
@@ -66,6 +67,8 @@ pub struct Engine {
     pub wasm: wasmtime::Engine,
     /// For components.
     pub linker: Linker<Guest>,
+    /// For compositions.
+    pub composer: Composer,
     /// For core modules.
     pub preview1: wasmtime::Linker<Guest>,
     pub queue: Arc<Queue>,
@@ -138,6 +141,7 @@ impl Owned {
         let engine = Engine {
             wasm,
             linker,
+            composer: Composer::default(),
             preview1,
             queue,
             runtime: runtime.handle().clone(),

@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::limits::Limits;
 use crate::network::slot::{Slot, Switchboard};
 use crate::network::{Network, Texts};
+use crate::parts::PARTS_MAX;
 use crate::stdio::{Input, Output};
 use crate::why::{Kind, Result, Why};
 use std::ffi::{CStr, c_char, c_int};
@@ -25,8 +26,10 @@ const FOLDERS_MAX: usize = 256;
 const TEXT_MAX: usize = 128 << 10;
 const NETWORK_TEXT_MAX: usize = 2 << 20;
 
-/// What the stores of a task may touch. The last one to let go closes the descriptors.
+/// What the stores of a task may touch, or one part of them. The last one to let go closes the
+/// descriptors.
 pub struct Grant {
+    pub name: String,
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
     pub cwd: String,
@@ -42,13 +45,34 @@ pub struct Grant {
     pub access_log: bool,
     /// What is called in place of running the component.
     pub call: Option<Call>,
+    /// Of a composition: its parts but the entry, whose grant this is.
+    parts: Vec<Arc<Grant>>,
+}
+
+impl Grant {
+    /// What a part of a composition may touch; 0 is the entry.
+    pub fn part(self: &Arc<Grant>, part: usize) -> &Arc<Grant> {
+        if part == 0 { self } else { &self.parts[part - 1] }
+    }
+
+    pub fn parts(&self) -> &[Arc<Grant>] {
+        &self.parts
+    }
 }
 
 /// A grant that was read and found in order; its descriptors are still the caller's.
 pub struct Checked {
-    pub name: String,
     pub limits: Limits,
     pub listener: Option<RawFd>,
+    entry: Part,
+    parts: Vec<Part>,
+    access_log: bool,
+    pub call: Option<String>,
+}
+
+/// What one component may touch.
+struct Part {
+    name: String,
     args: Vec<String>,
     env: Vec<(String, String)>,
     cwd: String,
@@ -56,30 +80,81 @@ pub struct Checked {
     folders: Vec<(RawFd, String, bool)>,
     slot: Slot,
     network: Option<Arc<Network>>,
-    access_log: bool,
-    pub call: Option<String>,
+}
+
+impl Part {
+    /// # Safety
+    /// As for [`Checked::read`].
+    unsafe fn read(given: &abi::Part, board: Switchboard) -> Result<Part> {
+        // SAFETY: the caller's promise, for this and the reads below.
+        let args = unsafe { texts(given.args, given.arg_count, ARGS_MAX, "argument") }?;
+        let env = unsafe { texts(given.env, given.env_count, ENV_MAX, "variable") }?;
+        let slot = Slot { board, id: given.network_id };
+        Ok(Part {
+            name: unsafe { optional(given.name, "name") }?.unwrap_or_default(),
+            args,
+            env: env.into_iter().map(variable).collect::<Result<_>>()?,
+            cwd: unsafe { optional(given.cwd, "cwd") }?.unwrap_or_else(|| "/".to_string()),
+            stdio: [given.input, given.output, given.error].map(|fd| fd.max(-1)),
+            folders: unsafe { folders(given) }?,
+            slot,
+            network: unsafe { network(given, slot) }?,
+        })
+    }
+
+    fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let [input, output, error] = self.stdio;
+        let error = if error == output { -1 } else { error };
+        [input, output, error].into_iter().chain(self.folders.iter().map(|folder| folder.0))
+    }
+
+    /// # Safety
+    /// As for [`Checked::take`].
+    unsafe fn take(self, runtime: &Handle) -> Grant {
+        let [input, output, error] = self.stdio;
+        // SAFETY: the caller's promise; check_descriptors() saw to it that each is named
+        // once, or is both stdout and stderr.
+        let out = Arc::new(unsafe { Output::new(output, runtime) });
+        let err = if error == output {
+            out.clone()
+        } else {
+            Arc::new(unsafe { Output::new(error, runtime) })
+        };
+        Grant {
+            name: self.name,
+            args: self.args,
+            env: self.env,
+            cwd: self.cwd,
+            input: Arc::new(unsafe { Input::new(input, runtime) }),
+            output: out,
+            error: err,
+            folders: self
+                .folders
+                .into_iter()
+                .map(|(fd, path, read_only)| (unsafe { folder(fd, read_only) }, path))
+                .collect(),
+            slot: self.slot,
+            network: self.network,
+            access_log: false,
+            call: None,
+            parts: Vec::new(),
+        }
+    }
 }
 
 impl Checked {
     /// # Safety
     /// `given` and what it points to is valid for the call.
     pub unsafe fn read(given: &abi::Grant, board: Switchboard) -> Result<Checked> {
-        // SAFETY: the caller's promise, for this and the reads below.
-        let args = unsafe { texts(given.args, given.arg_count, ARGS_MAX, "argument") }?;
-        let env = unsafe { texts(given.env, given.env_count, ENV_MAX, "variable") }?;
-        let folders = unsafe { folders(given) }?;
-        let slot = Slot { board, id: given.network_id };
+        check_count(given.part_count, PARTS_MAX - 1, "further part")?;
         let checked = Checked {
-            name: unsafe { optional(given.name, "name") }?.unwrap_or_default(),
             limits: Limits::from_abi(&given.limits)?,
             listener: (given.listener >= 0).then_some(given.listener),
-            args,
-            env: env.into_iter().map(variable).collect::<Result<_>>()?,
-            cwd: unsafe { optional(given.cwd, "cwd") }?.unwrap_or_else(|| "/".to_string()),
-            stdio: [given.input, given.output, given.error].map(|fd| fd.max(-1)),
-            folders,
-            slot,
-            network: unsafe { network(given, slot) }?,
+            // SAFETY: the caller's promise, for this and the reads below.
+            entry: unsafe { Part::read(&given.entry(), board) }?,
+            parts: (0..given.part_count)
+                .map(|at| unsafe { Part::read(&*given.parts.add(at), board) })
+                .collect::<Result<_>>()?,
             access_log: given.access_log,
             call: unsafe { optional(given.call, "call") }?,
         };
@@ -88,10 +163,8 @@ impl Checked {
     }
 
     fn check_descriptors(&self) -> Result<()> {
-        let [input, output, error] = self.stdio;
-        let error = if error == output { -1 } else { error };
-        let mut all = vec![input, output, error, self.listener.unwrap_or(-1)];
-        all.extend(self.folders.iter().map(|folder| folder.0));
+        let parts = std::iter::once(&self.entry).chain(&self.parts);
+        let mut all: Vec<RawFd> = parts.flat_map(Part::descriptors).chain(self.listener).collect();
         all.retain(|&fd| fd >= 0);
         all.sort_unstable();
         for pair in all.windows(2) {
@@ -117,32 +190,23 @@ impl Checked {
     /// # Safety
     /// They are nobody else's from now on.
     pub unsafe fn take(self, call: Option<Call>, runtime: &Handle) -> Grant {
-        let [input, output, error] = self.stdio;
-        // SAFETY: the caller's promise; check_descriptors() saw to it that each is named
-        // once, or is both stdout and stderr.
-        let out = Arc::new(unsafe { Output::new(output, runtime) });
-        let err = if error == output {
-            out.clone()
-        } else {
-            Arc::new(unsafe { Output::new(error, runtime) })
-        };
+        // SAFETY: the caller's promise.
+        let take = |part: Part| Arc::new(unsafe { part.take(runtime) });
         Grant {
-            args: self.args,
-            env: self.env,
-            cwd: self.cwd,
-            input: Arc::new(unsafe { Input::new(input, runtime) }),
-            output: out,
-            error: err,
-            folders: self
-                .folders
-                .into_iter()
-                .map(|(fd, path, read_only)| (unsafe { folder(fd, read_only) }, path))
-                .collect(),
-            slot: self.slot,
-            network: self.network,
             access_log: self.access_log,
             call,
+            parts: self.parts.into_iter().map(take).collect(),
+            ..unsafe { self.entry.take(runtime) }
         }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.entry.name
+    }
+
+    /// How many parts of a composition it is for.
+    pub fn part_count(&self) -> usize {
+        1 + self.parts.len()
     }
 }
 
@@ -161,7 +225,7 @@ unsafe fn folder(fd: RawFd, read_only: bool) -> Dir {
 
 /// # Safety
 /// As for [`Checked::read`].
-unsafe fn folders(given: &abi::Grant) -> Result<Vec<(RawFd, String, bool)>> {
+unsafe fn folders(given: &abi::Part) -> Result<Vec<(RawFd, String, bool)>> {
     check_count(given.folder_count, FOLDERS_MAX, "folder")?;
     let mut folders = Vec::with_capacity(given.folder_count);
     for at in 0..given.folder_count {
@@ -176,7 +240,7 @@ unsafe fn folders(given: &abi::Grant) -> Result<Vec<(RawFd, String, bool)>> {
 
 /// # Safety
 /// As for [`Checked::read`].
-unsafe fn network(given: &abi::Grant, slot: Slot) -> Result<Option<Arc<Network>>> {
+unsafe fn network(given: &abi::Part, slot: Slot) -> Result<Option<Arc<Network>>> {
     if slot.id == 0 {
         return Ok(None);
     }

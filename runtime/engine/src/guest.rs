@@ -12,6 +12,7 @@ use crate::grant::Grant;
 use crate::memory::Meter;
 use crate::network;
 use crate::network::sockets::Sockets;
+use crate::parts::Seats;
 use crate::preview1;
 use crate::streams::{Stdin, Stdout};
 use crate::task::Task;
@@ -19,13 +20,13 @@ use crate::turn::shall_yield;
 use std::sync::Arc;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 pub struct Guest {
     /// WASI of all versions; what preview 1 adds to it is empty in components.
     pub wasi: WasiP1Ctx,
-    http: WasiHttpCtx,
+    pub http: WasiHttpCtx,
     hooks: network::Hooks,
     pub meter: Meter,
     /// All that the task has open.
@@ -34,6 +35,8 @@ pub struct Guest {
     /// For calls on files.
     pub threads: Arc<Share>,
     pub grant: Arc<Grant>,
+    /// Of a composition: what its parts have.
+    pub seats: Seats,
 }
 
 impl WasiView for Guest {
@@ -49,15 +52,21 @@ impl WasiHttpView for Guest {
     }
 }
 
-/// A store for one instance of `task`, or why there is no room for it.
-pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
-    let handle_max = task.limits().handles();
-    let preview1 = task.component.program.is_preview1();
+/// Stdio and bounds as a grant has them; nothing else yet.
+pub fn context(grant: &Grant, preview1: bool) -> WasiCtxBuilder {
     let mut wasi = WasiCtx::builder();
     wasi.stdin(Stdin(grant.input.clone()))
         .stdout(Stdout { output: grant.output.clone(), preview1 })
         .stderr(Stdout { output: grant.error.clone(), preview1 })
         .max_random_size(RANDOM_BYTES);
+    wasi
+}
+
+/// A store for one instance of `task`, or why there is no room for it.
+pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
+    let handle_max = task.limits().handles();
+    let preview1 = task.component.program.is_preview1();
+    let mut wasi = context(grant, preview1);
     let sockets = Sockets::new(&mut wasi, &task.descriptors, grant);
     let mut wasi = if preview1 { preview1::furnish(wasi, grant)? } else { wasi.build_p1() };
     wasi.ctx().table.set_max_capacity(handle_max);
@@ -75,6 +84,7 @@ pub fn store(task: &Task, grant: &Arc<Grant>) -> Result<Store<Guest>, Ending> {
         sockets,
         threads: task.threads.clone(),
         grant: grant.clone(),
+        seats: Seats::default(),
     };
     if let Some(refusal) = guest.meter.refusal() {
         return Err(Ending::new(How::Oom, refusal));

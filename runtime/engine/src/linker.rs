@@ -1,39 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What components can import: WASI 0.2 and 0.3 with HTTP, over a [`Guest`].
 //!
-//! Belongs here: the linker, and the interfaces that are answered from the task's grant
-//! and not from a copy of it in every store. Does not belong here: what core modules import
-//! (preview1.rs), stores (guest.rs), the names of what is offered (config/src/offers.rs).
+//! Belongs here: the interfaces that give nothing by themselves, which all parts of a composition
+//! share, and the linker of components that are no composition. Does not belong here: the
+//! interfaces that give (roots.rs), compositions (parts.rs), what core modules import
+//! (preview1.rs), the names of what is offered (config/src/offers.rs).
 
 use crate::files::{calls, plain, streams, streams3};
-use crate::grant::Grant;
 use crate::guest::Guest;
-use crate::network::{lookup, sockets};
+use crate::network::sockets;
+use crate::roots;
 use wasmtime::Engine;
-use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
-use wasmtime_wasi::filesystem::Descriptor;
-use wasmtime_wasi::{WasiView, p2, p3};
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::WasiView;
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+use wasmtime_wasi::p2::bindings as v2;
+use wasmtime_wasi::p3::{self, bindings as v3};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
+use wasmtime_wasi_http::p2::bindings as http2;
+use wasmtime_wasi_http::p3::bindings as http3;
+use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
+use wasmtime_wasi_io::bindings::wasi::io;
 
 pub fn new(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
-    let mut linker = Linker::new(engine);
-    p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-
-    linker.allow_shadowing(true);
-    let l = &mut linker;
-    p2::bindings::cli::environment::add_to_linker::<Guest, Place>(l, place)?;
-    p3::bindings::cli::environment::add_to_linker::<Guest, Place>(l, place)?;
-    p2::bindings::filesystem::preopens::add_to_linker::<Guest, Place>(l, place)?;
-    p3::bindings::filesystem::preopens::add_to_linker::<Guest, Place>(l, place)?;
-    lookup::add_to_linker(l)?;
-    calls::add_to_linker(l)?;
-    plain::add_to_linker(l)?;
-    streams::add_to_linker(l)?;
-    streams3::add_to_linker(l)?;
-    sockets::add_to_linker(l)?;
-    linker.allow_shadowing(false);
+    let mut linker = shared(engine)?;
+    roots::bind(&mut linker, 0, "")?;
 
     #[cfg(feature = "test-hooks")]
     linker
@@ -42,69 +35,44 @@ pub fn new(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     Ok(linker)
 }
 
-/// Where a guest finds itself: its arguments, environment and folders.
-struct Place;
+struct Io;
 
-impl HasData for Place {
-    type Data<'a> = PlaceView<'a>;
+impl HasData for Io {
+    type Data<'a> = &'a mut ResourceTable;
 }
 
-struct PlaceView<'a> {
-    grant: &'a Grant,
-    table: &'a mut ResourceTable,
-}
+/// What takes handles and makes none out of nothing. Whatever else there is belongs to roots.rs:
+/// what is bound here under its own name is common to all parts of a composition.
+pub fn shared(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    io::error::add_to_linker::<Guest, Io>(l, |guest| guest.ctx().table)?;
+    io::poll::add_to_linker::<Guest, Io>(l, |guest| guest.ctx().table)?;
+    io::streams::add_to_linker::<Guest, Io>(l, |guest| guest.ctx().table)?;
+    v2::clocks::wall_clock::add_to_linker::<Guest, WasiClocks>(l, Guest::clocks)?;
+    v2::clocks::monotonic_clock::add_to_linker::<Guest, WasiClocks>(l, Guest::clocks)?;
+    v2::cli::terminal_input::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    v2::cli::terminal_output::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    v2::filesystem::types::add_to_linker::<Guest, WasiFilesystem>(l, Guest::filesystem)?;
+    let stable = v2::sockets::network::LinkOptions::default();
+    v2::sockets::network::add_to_linker::<Guest, WasiSockets>(l, &stable, Guest::sockets)?;
+    v2::sockets::tcp::add_to_linker::<Guest, WasiSockets>(l, Guest::sockets)?;
+    v2::sockets::udp::add_to_linker::<Guest, WasiSockets>(l, Guest::sockets)?;
+    let stable = http2::http::types::LinkOptions::default();
+    http2::http::types::add_to_linker::<Guest, WasiHttp>(l, &stable, Guest::http)?;
 
-fn place(guest: &mut Guest) -> PlaceView<'_> {
-    PlaceView { grant: &guest.grant, table: guest.wasi.ctx().table }
-}
+    p3::clocks::add_to_linker(l)?;
+    v3::cli::terminal_input::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    v3::cli::terminal_output::add_to_linker::<Guest, WasiCli>(l, Guest::cli)?;
+    v3::filesystem::types::add_to_linker::<Guest, WasiFilesystem>(l, Guest::filesystem)?;
+    http3::http::types::add_to_linker::<Guest, WasiHttp>(l, Guest::http)?;
 
-impl PlaceView<'_> {
-    fn folders(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        let mut folders = Vec::with_capacity(self.grant.folders.len());
-        for (dir, path) in &self.grant.folders {
-            let resource = self.table.push(Descriptor::Dir(dir.clone()))?;
-            folders.push((resource, path.clone()));
-        }
-        Ok(folders)
-    }
-}
-
-impl p2::bindings::cli::environment::Host for PlaceView<'_> {
-    fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
-        Ok(self.grant.env.clone())
-    }
-
-    fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
-        Ok(self.grant.args.clone())
-    }
-
-    fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(Some(self.grant.cwd.clone()))
-    }
-}
-
-impl p3::bindings::cli::environment::Host for PlaceView<'_> {
-    fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
-        Ok(self.grant.env.clone())
-    }
-
-    fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
-        Ok(self.grant.args.clone())
-    }
-
-    fn get_initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
-        Ok(Some(self.grant.cwd.clone()))
-    }
-}
-
-impl p2::bindings::filesystem::preopens::Host for PlaceView<'_> {
-    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        self.folders()
-    }
-}
-
-impl p3::bindings::filesystem::preopens::Host for PlaceView<'_> {
-    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        self.folders()
-    }
+    l.allow_shadowing(true);
+    calls::add_to_linker(l)?;
+    plain::add_to_linker(l)?;
+    streams::add_to_linker(l)?;
+    streams3::add_to_linker(l)?;
+    sockets::add_to_linker(l)?;
+    l.allow_shadowing(false);
+    Ok(linker)
 }

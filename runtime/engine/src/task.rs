@@ -75,11 +75,19 @@ impl Task {
         checked: Checked,
         watcher: abi::Watcher,
     ) -> Result<Arc<Task>> {
-        let call = checked.call.as_deref().map(|text| Call::prepare(&component, text)).transpose()?;
+        let call =
+            checked.call.as_deref().map(|text| Call::prepare(&component, text)).transpose()?;
         if call.is_none() {
             check_listener(&component.program, checked.listener)?;
         }
         component.program.check(&checked.limits)?;
+        if component.parts > checked.part_count() {
+            return Err(Why::invalid(format_args!(
+                "it is a composition of {} parts, and the grant is for {}",
+                component.parts,
+                checked.part_count()
+            )));
+        }
         let engine = component.engine.clone();
         let task = engine.admit(|id| {
             // SAFETY: the caller's promise.
@@ -108,7 +116,7 @@ impl Task {
         Task {
             descriptors,
             threads: component.engine.file_threads.share(),
-            name: checked.name.clone(),
+            name: checked.name().to_string(),
             component,
             lane,
             budget: Budget::new(limits.memory_bytes, counters.clone()),
@@ -241,6 +249,10 @@ async fn say_goodbye(task: &Task, grant: &Grant, ending: &Ending) {
             let _ = grant.error.say(&line).await;
         }
         let _ = grant.error.flushed().await;
+        for part in grant.parts() {
+            let _ = part.output.flushed().await;
+            let _ = part.error.flushed().await;
+        }
     };
     select(pin!(words), pin!(task.cut_off())).await;
 }

@@ -3,7 +3,6 @@
 //!
 //! Belongs here: the two interfaces. Does not belong here: resolving (names.rs).
 
-use crate::guest::Guest;
 use crate::network::Network;
 use crate::network::names::{Failure, literal};
 use futures::FutureExt;
@@ -12,8 +11,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::vec::IntoIter;
-use wasmtime::component::{Accessor, HasData, Linker, Resource, ResourceTable};
-use wasmtime_wasi::WasiView;
+use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::sockets::ip_name_lookup as v2;
 use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode as Code2, IpAddress};
 use wasmtime_wasi::p2::{DynPollable, Pollable, SocketError, subscribe};
@@ -36,24 +34,15 @@ impl Network {
 }
 
 /// In place of WASI's own, which would ask the node's resolver.
-pub fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    v2::add_to_linker::<Guest, Lookup>(linker, lookup)?;
-    v3::add_to_linker::<Guest, Lookup>(linker, lookup)
-}
-
-struct Lookup;
+pub struct Lookup;
 
 impl HasData for Lookup {
     type Data<'a> = LookupView<'a>;
 }
 
-struct LookupView<'a> {
-    network: Option<&'a Arc<Network>>,
-    table: &'a mut ResourceTable,
-}
-
-fn lookup(guest: &mut Guest) -> LookupView<'_> {
-    LookupView { network: guest.grant.network.as_ref(), table: guest.wasi.ctx().table }
+pub struct LookupView<'a> {
+    pub network: Option<&'a Arc<Network>>,
+    pub table: &'a mut ResourceTable,
 }
 
 type Found = Result<Vec<IpAddr>, Failure>;

@@ -62,6 +62,12 @@ impl Slot {
         Around { work: Some(Box::pin(work)), slot: self }
     }
 
+    /// Does something with this thread marked.
+    pub fn during<R>(self, work: impl FnOnce() -> R) -> R {
+        let _mark = self.enter();
+        work()
+    }
+
     fn enter(&self) -> Mark<'_> {
         let word = self.board.word();
         let before = word.map_or(0, |word| word.swap(self.id, Ordering::SeqCst));

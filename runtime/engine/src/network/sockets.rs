@@ -11,7 +11,6 @@
 use crate::descriptors::{Descriptors, Socket};
 use crate::grant::Grant;
 use crate::guest::Guest;
-use crate::network::Network;
 use std::collections::HashMap;
 use std::future::ready;
 use std::net::SocketAddr;
@@ -20,8 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use wasmtime::component::{
-    Access, FutureConsumer, FutureReader, Linker, Resource, ResourceTable, ResourceType, Source,
-    StreamReader,
+    Access, FutureConsumer, FutureReader, Linker, LinkerInstance, Resource, ResourceTable,
+    ResourceType, Source, StreamReader,
 };
 use wasmtime::{AsContextMut, StoreContextMut};
 use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode as Code2, IpAddressFamily};
@@ -35,6 +34,8 @@ use wasmtime_wasi::p3::bindings::sockets::types::{
 use wasmtime_wasi::sockets::{SocketAddrUse, WasiSockets, WasiSocketsCtx, WasiSocketsView};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+const CREATE_TCP2: &str = "wasi:sockets/tcp-create-socket@0.2.12";
+const CREATE_UDP2: &str = "wasi:sockets/udp-create-socket@0.2.12";
 const TCP2: &str = "wasi:sockets/tcp@0.2.12";
 const UDP2: &str = "wasi:sockets/udp@0.2.12";
 const TYPES3: &str = "wasi:sockets/types@0.3.0";
@@ -48,16 +49,43 @@ pub struct Sockets {
     places: HashMap<u32, Place>,
 }
 
-/// Who decides on what comes in.
-struct Door {
-    network: Option<Arc<Network>>,
+/// Who decides on what comes in, and has the rights of the sockets that are made.
+pub struct Door {
     descriptors: Arc<Descriptors>,
     grant: Arc<Grant>,
     /// Places of connections that came in and of which nothing was asked yet.
     accepted: Mutex<Vec<Place>>,
+    /// Of another part of a composition than its entry: where they are instead.
+    entry: Option<Arc<Door>>,
 }
 
 impl Door {
+    fn new(
+        wasi: &mut WasiCtxBuilder,
+        descriptors: &Arc<Descriptors>,
+        grant: &Arc<Grant>,
+        entry: Option<Arc<Door>>,
+    ) -> Arc<Door> {
+        let door = Arc::new(Door {
+            descriptors: descriptors.clone(),
+            grant: grant.clone(),
+            accepted: Mutex::default(),
+            entry,
+        });
+        door.open(wasi, None);
+        door
+    }
+
+    /// Opens to a part of a composition what it may use.
+    pub fn of_part(
+        wasi: &mut WasiCtxBuilder,
+        descriptors: &Arc<Descriptors>,
+        grant: &Arc<Grant>,
+        entry: &Arc<Door>,
+    ) -> Arc<Door> {
+        Door::new(wasi, descriptors, grant, Some(entry.clone()))
+    }
+
     fn place(&self) -> Option<Place> {
         let place = self.descriptors.socket();
         if place.is_none() {
@@ -67,11 +95,12 @@ impl Door {
     }
 
     fn accepted(&self) -> MutexGuard<'_, Vec<Place>> {
-        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+        let holder = self.entry.as_deref().unwrap_or(self);
+        holder.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn permits(&self, address: SocketAddr, purpose: SocketAddrUse) -> bool {
-        let Some(network) = &self.network else { return false };
+        let Some(network) = &self.grant.network else { return false };
         if let SocketAddrUse::TcpAccept = purpose {
             // A connection for which there is no place is closed at once.
             let Some(place) = self.place() else { return false };
@@ -82,7 +111,7 @@ impl Door {
 
     /// Opens to a store what its task may use. What asks has `place`.
     fn open(self: &Arc<Door>, wasi: &mut WasiCtxBuilder, place: Option<Place>) {
-        let on = self.network.is_some();
+        let on = self.grant.network.is_some();
         // Names are looked up by our own interfaces; WASI's would ask the node's resolver.
         wasi.allow_tcp(on).allow_udp(on).allow_ip_name_lookup(false);
         if on {
@@ -93,6 +122,13 @@ impl Door {
             });
         }
     }
+
+    /// These rights, for one socket that has its place wherever it goes.
+    fn rights(self: &Arc<Door>, place: Place) -> WasiSocketsCtx {
+        let mut wasi = WasiCtx::builder();
+        self.open(&mut wasi, Some(place));
+        Rights { wasi: wasi.build(), table: ResourceTable::new() }.sockets().ctx.clone()
+    }
 }
 
 impl Sockets {
@@ -101,14 +137,12 @@ impl Sockets {
         descriptors: &Arc<Descriptors>,
         grant: &Arc<Grant>,
     ) -> Sockets {
-        let door = Arc::new(Door {
-            network: grant.network.clone(),
-            descriptors: descriptors.clone(),
-            grant: grant.clone(),
-            accepted: Mutex::default(),
-        });
-        door.open(wasi, None);
+        let door = Door::new(wasi, descriptors, grant, None);
         Sockets { door, places: HashMap::new() }
+    }
+
+    pub fn door(&self) -> &Arc<Door> {
+        &self.door
     }
 
     /// The place of a handle.
@@ -125,13 +159,6 @@ impl Sockets {
         drop(self.place_of(handle));
         self.places.remove(&handle);
     }
-
-    /// The rights of the instance, for one socket that has its place wherever it goes.
-    fn rights(&self, place: Place) -> WasiSocketsCtx {
-        let mut wasi = WasiCtx::builder();
-        self.door.open(&mut wasi, Some(place));
-        Rights { wasi: wasi.build(), table: ResourceTable::new() }.sockets().ctx.clone()
-    }
 }
 
 /// Nothing but the way to the part of a context that is about sockets.
@@ -146,43 +173,8 @@ impl WasiView for Rights {
     }
 }
 
-/// In place of WASI's own.
+/// The ends of handles, in place of WASI's own.
 pub fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    add2(linker)?;
-    add3(linker)
-}
-
-fn add2(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    linker.instance("wasi:sockets/tcp-create-socket@0.2.12")?.func_wrap(
-        "create-tcp-socket",
-        |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
-            let guest = store.data_mut();
-            let Some(place) = guest.sockets.door.place() else {
-                return Ok((Err(Code2::NewSocketLimit),));
-            };
-            let mut view = WasiSocketsView::sockets(guest);
-            match tcp_create_socket::Host::create_tcp_socket(&mut view, family) {
-                Ok(socket) => Ok((Ok(guest.made(socket, place)),)),
-                Err(error) => Ok((Err(error.downcast()?),)),
-            }
-        },
-    )?;
-    linker.instance("wasi:sockets/udp-create-socket@0.2.12")?.func_wrap_async(
-        "create-udp-socket",
-        |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
-            Box::new(async move {
-                let guest = store.data_mut();
-                let Some(place) = guest.sockets.door.place() else {
-                    return Ok((Err(Code2::NewSocketLimit),));
-                };
-                let mut view = WasiSocketsView::sockets(guest);
-                match udp_create_socket::Host::create_udp_socket(&mut view, family).await {
-                    Ok(socket) => Ok((Ok(guest.made(socket, place)),)),
-                    Err(error) => Ok((Err(error.downcast()?),)),
-                }
-            })
-        },
-    )?;
     linker.instance(TCP2)?.resource(
         "tcp-socket",
         ResourceType::host::<Tcp2>(),
@@ -203,17 +195,62 @@ fn add2(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     )
 }
 
-fn add3(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    let mut types = linker.instance(TYPES3)?;
+/// What makes sockets, in place of WASI's own: with the rights of a part and in its namespace.
+pub fn bind2(linker: &mut Linker<Guest>, part: usize, start: &str) -> wasmtime::Result<()> {
+    linker.instance(&format!("{start}{CREATE_TCP2}"))?.func_wrap(
+        "create-tcp-socket",
+        move |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
+            let guest = store.data_mut();
+            let Some(place) = guest.door_of(part).place() else {
+                return Ok((Err(Code2::NewSocketLimit),));
+            };
+            let slot = guest.grant.part(part).slot;
+            let mut view = guest.sockets_of(part);
+            match slot.during(|| tcp_create_socket::Host::create_tcp_socket(&mut view, family)) {
+                Ok(socket) => Ok((Ok(guest.made(socket, place)),)),
+                Err(error) => Ok((Err(error.downcast()?),)),
+            }
+        },
+    )?;
+    linker.instance(&format!("{start}{CREATE_UDP2}"))?.func_wrap_async(
+        "create-udp-socket",
+        move |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
+            Box::new(async move {
+                let guest = store.data_mut();
+                let Some(place) = guest.door_of(part).place() else {
+                    return Ok((Err(Code2::NewSocketLimit),));
+                };
+                let slot = guest.grant.part(part).slot;
+                let mut view = guest.sockets_of(part);
+                let make = udp_create_socket::Host::create_udp_socket(&mut view, family);
+                match slot.around(make).await {
+                    Ok(socket) => Ok((Ok(guest.made(socket, place)),)),
+                    Err(error) => Ok((Err(error.downcast()?),)),
+                }
+            })
+        },
+    )
+}
+
+/// The same of WASI 0.3, whose types are not shared: they can make sockets.
+pub fn bind3(linker: &mut Linker<Guest>, part: usize, start: &str) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let bound = shadow3(&mut linker.instance(&format!("{start}{TYPES3}"))?, part);
+    linker.allow_shadowing(false);
+    bound
+}
+
+fn shadow3(types: &mut LinkerInstance<'_, Guest>, part: usize) -> wasmtime::Result<()> {
     types.func_wrap(
         "[static]tcp-socket.create",
-        |mut store: Store<'_>, (family,): (Family3,)| {
+        move |mut store: Store<'_>, (family,): (Family3,)| {
             let guest = store.data_mut();
-            let Some(place) = guest.sockets.door.place() else { return Ok((Err(noplace()),)) };
-            let mut rights = guest.sockets.rights(place.clone());
-            let mut view = WasiSocketsView::sockets(guest);
+            let Some(place) = guest.door_of(part).place() else { return Ok((Err(noplace()),)) };
+            let mut rights = guest.door_of(part).rights(place.clone());
+            let slot = guest.grant.part(part).slot;
+            let mut view = guest.sockets_of(part);
             view.ctx = &mut rights;
-            match HostTcp3::create(&mut view, family) {
+            match slot.during(|| HostTcp3::create(&mut view, family)) {
                 Ok(socket) => Ok((Ok(guest.made(socket, place)),)),
                 Err(error) => Ok((Err(error.downcast()?),)),
             }
@@ -221,12 +258,15 @@ fn add3(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     )?;
     types.func_wrap_async(
         "[static]udp-socket.create",
-        |mut store: Store<'_>, (family,): (Family3,)| {
+        move |mut store: Store<'_>, (family,): (Family3,)| {
             Box::new(async move {
                 let guest = store.data_mut();
-                let Some(place) = guest.sockets.door.place() else { return Ok((Err(noplace()),)) };
-                let mut view = WasiSocketsView::sockets(guest);
-                match HostUdp3::create(&mut view, family).await {
+                let Some(place) = guest.door_of(part).place() else {
+                    return Ok((Err(noplace()),));
+                };
+                let slot = guest.grant.part(part).slot;
+                let mut view = guest.sockets_of(part);
+                match slot.around(HostUdp3::create(&mut view, family)).await {
                     Ok(socket) => Ok((Ok(guest.made(socket, place)),)),
                     Err(error) => Ok((Err(error.downcast()?),)),
                 }
