@@ -78,6 +78,8 @@ size_t message_fds(const struct message *message)
 
     if (message->kind == MESSAGE_START) {
         count += (size_t)__builtin_popcount(message->start.present) + message->start.folders;
+    } else if (message->kind == MESSAGE_PART) {
+        count += (size_t)__builtin_popcount(message->part.present) + message->part.folders;
     } else if (message->kind == MESSAGE_READY) {
         count += message->ready.sockets;
     }

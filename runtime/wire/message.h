@@ -20,18 +20,24 @@
 
 struct fault;
 
-enum { MESSAGE_VERSION = 2, MESSAGE_BYTES_MAX = 2048, MESSAGE_FDS_MAX = 5 + GRANT_FOLDERS_MAX };
+enum {
+    MESSAGE_VERSION = 3,
+    MESSAGE_BYTES_MAX = 2048,
+    MESSAGE_FDS_MAX = 5 + GRANT_FOLDERS_MAX,
+    MESSAGE_PARTS_MAX = 63, /* of a composition, besides its entry */
+};
 
 enum message_direction { MESSAGE_DOWN, MESSAGE_UP };
 
 /* In place of a number of descriptors: there were some, and this process had no room for them. */
 #define MESSAGE_FDS_LOST SIZE_MAX
 
-/* START: which descriptors follow the grant's, in this order. */
+/* START, PART: which descriptors follow the grant's, in this order. */
 enum message_present {
     MESSAGE_STDIN = 1,
     MESSAGE_STDOUT = 2,
     MESSAGE_STDERR = 4,
+    MESSAGE_PRESENT_PART = 7,
     MESSAGE_LISTENER = 8,
     MESSAGE_PRESENT_ALL = 15,
 };

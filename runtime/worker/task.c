@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors come in the order of message.def: the grant, what is present, the folders. */
+/* Each component of a composition comes with a grant and descriptors of its own. */
 #include "runtime/worker/task.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/fs.h"
 #include "runtime/grant/grant.h"
 #include "runtime/stats/page.h"
+#include "runtime/worker/parts.h"
 
 /* The wire's numbers are the engine's. */
 _Static_assert((int)MESSAGE_COMMAND == (int)ENGINE_COMMAND &&
@@ -69,94 +71,175 @@ static int read_grant(int memory, own struct grant **ret, struct fault *why)
     return 0;
 }
 
-/* Where each stream's descriptor lies among those that came; -1 for none. */
-struct places {
-    int input;
-    int output;
-    int error;
-    int listener;
-    size_t folders;
+/* What came for one component, in the order of message.def. */
+struct came {
+    const char *name;
+    int *fds;
+    size_t count;
+    uint32_t present;
+    uint32_t folders;
+    uint32_t network;
 };
 
-static struct places find_places(const struct message_start *message)
-{
-    int next = 1;
-    struct places places = {.input = -1, .output = -1, .error = -1, .listener = -1};
+/* What the engine is given for it, and what that points to. */
+struct given {
+    own struct grant *grant;
+    struct engine_folder folders[GRANT_FOLDERS_MAX];
+    struct engine_part part;
+    int listener;
+};
 
-    places.input = (message->present & MESSAGE_STDIN) != 0 ? next++ : -1;
-    places.output = (message->present & MESSAGE_STDOUT) != 0 ? next++ : -1;
-    places.error = (message->present & MESSAGE_STDERR) != 0 ? next++ : -1;
-    places.listener = (message->present & MESSAGE_LISTENER) != 0 ? next++ : -1;
-    places.folders = (size_t)next;
-    return places;
+/* The descriptor of a stream, those before it counted; -1 for none. */
+static int next_fd(const struct came *came, uint32_t bit, size_t *next)
+{
+    return (came->present & bit) != 0 ? came->fds[(*next)++] : -1;
 }
 
-static int fd_at(const struct task_start *start, int place)
+static int fill_folders(const struct came *came, size_t first, struct given *ret, struct fault *why)
 {
-    return place < 0 ? -1 : start->fds[place];
-}
+    const struct grant *grant = ret->grant;
 
-static void engine_took(struct task_start *start)
-{
-    for (size_t i = 1; i < start->count; i++) {
-        start->fds[i] = -1;
-    }
-}
-
-static int fill_folders(const struct task_start *start, const struct grant *grant,
-                        struct engine_folder *folders, struct fault *why)
-{
-    size_t first = find_places(start->message).folders;
-
-    if (grant->folders_count != start->message->folders ||
-        first + grant->folders_count != start->count) {
+    if (grant->folders_count != came->folders || first + grant->folders_count != came->count) {
         return fault(why, FAULT_INVALID, "the grant names %zu folders, and %u came",
-                     grant->folders_count, start->message->folders);
+                     grant->folders_count, came->folders);
     }
     for (size_t i = 0; i < grant->folders_count; i++) {
-        folders[i] = (struct engine_folder){.dir = start->fds[first + i],
-                                            .guest_path = grant->folders[i].guest,
-                                            .read_only = grant->folders[i].read_only};
+        ret->folders[i] = (struct engine_folder){.dir = came->fds[first + i],
+                                                 .guest_path = grant->folders[i].guest,
+                                                 .read_only = grant->folders[i].read_only};
     }
     return 0;
 }
 
-int task_start(struct task_start *start, struct engine_task **ret, struct fault *why)
+static int fill_part(const struct came *came, struct given *ret, struct fault *why)
 {
-    AUTO(grant_free) struct grant *grant = NULL;
-    struct engine_folder folders[GRANT_FOLDERS_MAX];
-    struct places places = find_places(start->message);
-    struct engine_grant given = {.folders = folders};
-    struct engine_why engine_why = {0};
+    struct engine_part *part = &ret->part;
+    const struct grant *grant = NULL;
+    size_t next = 1;
 
-    TRY(read_grant(start->fds[0], &grant, why));
-    TRY(fill_folders(start, grant, folders, why));
-    given.arg_count = grant->args_count;
-    given.args = (const char *const *)grant->args;
-    given.env_count = grant->env_count;
-    given.env = (const char *const *)grant->env;
-    given.cwd = grant->cwd;
-    given.input = fd_at(start, places.input);
-    given.output = fd_at(start, places.output);
-    given.error = fd_at(start, places.error);
-    given.listener = fd_at(start, places.listener);
-    given.folder_count = grant->folders_count;
-    given.network_id = start->message->network;
-    given.network = (struct engine_network){
-        .allow = grant->network_allow,
-        .resolv_conf = grant->network_texts[GRANT_TEXT_RESOLV_CONF],
-        .hosts = grant->network_texts[GRANT_TEXT_HOSTS],
-        .trust = grant->network_texts[GRANT_TEXT_TRUST],
+    TRY(read_grant(came->fds[0], &ret->grant, why));
+    grant = ret->grant;
+    *part = (struct engine_part){
+        .name = came->name,
+        .arg_count = grant->args_count,
+        .args = (const char *const *)grant->args,
+        .env_count = grant->env_count,
+        .env = (const char *const *)grant->env,
+        .cwd = grant->cwd,
+        .folder_count = grant->folders_count,
+        .folders = ret->folders,
+        .network_id = came->network,
+        .network = {.allow = grant->network_allow,
+                    .resolv_conf = grant->network_texts[GRANT_TEXT_RESOLV_CONF],
+                    .hosts = grant->network_texts[GRANT_TEXT_HOSTS],
+                    .trust = grant->network_texts[GRANT_TEXT_TRUST]},
     };
-    given.access_log = grant->access_log;
-    given.call = grant->call;
+    part->input = next_fd(came, MESSAGE_STDIN, &next);
+    part->output = next_fd(came, MESSAGE_STDOUT, &next);
+    part->error = next_fd(came, MESSAGE_STDERR, &next);
+    ret->listener = next_fd(came, MESSAGE_LISTENER, &next);
+    return fill_folders(came, next, ret, why);
+}
+
+/* The engine has all but the grant's bytes. */
+static void engine_took(int *fds, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        fds[i] = -1;
+    }
+}
+
+/* The entry first, then the parts. */
+struct givens {
+    own struct given *items;
+    size_t count;
+    struct engine_part others[MESSAGE_PARTS_MAX];
+};
+
+static void givens_fini_auto(struct givens *givens)
+{
+    for (size_t i = 0; i < givens->count; i++) {
+        (void)grant_free(givens->items[i].grant);
+    }
+    free(givens->items);
+}
+
+static int givens_fill(const struct task_start *start, struct givens *ret, struct fault *why)
+{
+    const struct message_start *message = start->message;
+    const struct came entry = {.fds = start->fds,
+                               .count = start->count,
+                               .present = message->present,
+                               .folders = message->folders,
+                               .network = message->network};
+
+    ret->items = NEW_ARRAY(1 + (size_t)message->parts, struct given);
+    ret->count = 1 + (size_t)message->parts;
+    TRY(fill_part(&entry, &ret->items[0], why));
+    for (size_t i = 0; i < message->parts; i++) {
+        struct part *part = start->parts->items[i];
+        const struct came came = {.name = part->message.name,
+                                  .fds = part->fds,
+                                  .count = part->count,
+                                  .present = part->message.present,
+                                  .folders = part->message.folders,
+                                  .network = part->message.network};
+
+        TRY(fill_part(&came, &ret->items[i + 1], why));
+        ret->others[i] = ret->items[i + 1].part;
+    }
+    return 0;
+}
+
+/* The grant of the whole task, in the engine's words. */
+static struct engine_grant task_grant(const struct task_start *start, const struct givens *givens)
+{
+    const struct given *entry = &givens->items[0];
+    const struct engine_part *part = &entry->part;
+    struct engine_grant given = {.arg_count = part->arg_count,
+                                 .args = part->args,
+                                 .env_count = part->env_count,
+                                 .env = part->env,
+                                 .cwd = part->cwd,
+                                 .input = part->input,
+                                 .output = part->output,
+                                 .error = part->error,
+                                 .listener = entry->listener,
+                                 .folder_count = part->folder_count,
+                                 .folders = part->folders,
+                                 .network_id = part->network_id,
+                                 .network = part->network,
+                                 .access_log = entry->grant->access_log,
+                                 .call = entry->grant->call,
+                                 .part_count = start->message->parts,
+                                 .parts = givens->others};
+
     given.counters = stats_page_counters(start->page, start->message->slot);
     given.latency = stats_page_latency(start->page, start->message->slot);
-    task_limits(&grant->limits, &given.limits);
+    task_limits(&entry->grant->limits, &given.limits);
+    return given;
+}
+
+int task_start(struct task_start *start, struct engine_task **ret, struct fault *why)
+{
+    AUTO(givens_fini) struct givens givens = {0};
+    struct engine_grant given;
+    struct engine_why engine_why = {0};
+    size_t told = start->parts ? start->parts->count : 0;
+
+    if (told != start->message->parts) {
+        return fault(why, FAULT_INVALID, "it has %u parts, and %zu were told",
+                     start->message->parts, told);
+    }
+    TRY(givens_fill(start, &givens, why));
+    given = task_grant(start, &givens);
     if (engine_task_start(start->component, &given, start->watcher, ret, &engine_why) < 0) {
         return fault(why, engine_why.kind == ENGINE_LIMIT ? FAULT_LIMIT : FAULT_INTERNAL, "%s",
                      engine_why.text);
     }
-    engine_took(start);
+    engine_took(start->fds, start->count);
+    for (size_t i = 0; i < told; i++) {
+        engine_took(start->parts->items[i]->fds, start->parts->items[i]->count);
+    }
     return 0;
 }

@@ -12,6 +12,7 @@
 
 struct fault;
 struct grant_limits;
+struct parts;
 struct stats_page;
 
 /* The engine's words for limits. */
@@ -21,6 +22,7 @@ struct task_start {
     const struct message_start *message;
     int *fds; /* as the message orders them; those that the engine took are -1 afterwards */
     size_t count;
+    struct parts *parts; /* of a composition; what the engine took is -1 afterwards; NULL: none */
     struct engine_component *component;
     struct stats_page *page;
     const struct engine_watcher *watcher;

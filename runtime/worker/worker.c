@@ -18,35 +18,9 @@
 #include "runtime/stats/switchboard.h"
 #include "runtime/wire/channel.h"
 #include "runtime/worker/files.h"
+#include "runtime/worker/inside.h"
 #include "runtime/worker/mailbox.h"
-#include "runtime/worker/shelf.h"
-#include "runtime/worker/task.h"
-
-enum { LINES_WAITING_MAX = 1024 };
-
-struct component {
-    struct shelf_place place;
-    struct engine_component *engine;
-};
-
-struct task {
-    struct shelf_place place;
-    struct engine_task *engine;
-    struct worker *worker;
-};
-
-struct worker {
-    struct worker_plan plan;
-    struct channel *channel;
-    struct mailbox *mailbox;
-    struct engine *engine; /* NULL before HELLO */
-    struct stats_page *page;
-    struct switchboard *board;
-    struct files files;
-    struct shelf components;
-    struct shelf tasks;
-    char last_words[FAULT_TEXT_MAX];
-};
+#include "runtime/worker/parts.h"
 
 static void on_message(void *owner, const struct message *message, int *fds, size_t count);
 static void on_end(void *owner, const struct fault *failed);
@@ -68,6 +42,8 @@ int worker_new(const struct worker_plan *plan, own struct worker **ret, struct f
     *ret = TAKE(worker);
     return 0;
 }
+
+enum { LINES_WAITING_MAX = 1024 };
 
 static void let_go_of_task(struct shelf_place *place)
 {
@@ -102,6 +78,7 @@ struct worker *worker_free(own struct worker *worker)
     /* Engine threads may look at a task and put letters until the engine has ended. */
     shelf_each(&worker->tasks, let_go_of_task);
     shelf_each(&worker->components, free_component);
+    parts_free_all(&worker->parts);
     (void)engine_free(worker->engine);
     (void)mailbox_free(worker->mailbox);
     shelf_each(&worker->tasks, free_task);
@@ -116,8 +93,7 @@ const char *worker_last_words(const struct worker *worker)
     return worker->last_words;
 }
 
-/* Lines are dropped where the supervisor does not read; outcomes wait in the channel. */
-static void say(struct worker *worker, enum log_level level, const char *text)
+void worker_say(struct worker *worker, enum log_level level, const char *text)
 {
     struct message message = {.kind = MESSAGE_LOG, .log = {.level = (uint32_t)level}};
     struct fault why = {0};
@@ -133,7 +109,7 @@ static void say(struct worker *worker, enum log_level level, const char *text)
 static void give_up(struct worker *worker, const struct fault *failed)
 {
     (void)snprintf(worker->last_words, sizeof(worker->last_words), "%s", failed->text);
-    say(worker, LOG_LEVEL_ERROR, failed->text);
+    worker_say(worker, LOG_LEVEL_ERROR, failed->text);
     loop_stop(worker->plan.loop);
 }
 
@@ -148,7 +124,7 @@ static void on_end(void *owner, const struct fault *failed)
 }
 
 /* A supervisor that is gone is told by on_end(); one that does not read ends the worker. */
-static void answer(struct worker *worker, const struct message *message, const int *fds)
+void worker_answer(struct worker *worker, const struct message *message, const int *fds)
 {
     struct fault why = {0};
 
@@ -164,25 +140,20 @@ static void on_lost(void *owner, const struct message *message)
     struct message refusal;
     struct fault why = {0};
 
+    if (message->kind == MESSAGE_PART) {
+        return; /* its START fails for want of it */
+    }
     if (!files_refuse(worker->files, message, &refusal, &why)) {
         give_up(worker, &why);
         return;
     }
-    answer(worker, &refusal, NULL);
+    worker_answer(worker, &refusal, NULL);
 }
 
 /* Runs on engine threads. */
 static void engine_says(void *owner, enum engine_log_level level, const char *text)
 {
     mailbox_put_log(((struct worker *)owner)->mailbox, level, text);
-}
-
-/* Runs on an engine thread. */
-static void engine_ended(void *owner, const struct engine_exit *end)
-{
-    const struct task *task = (const struct task *)owner;
-
-    mailbox_put_ending(task->worker->mailbox, task->place.number, end);
 }
 
 static void on_log(void *owner, enum engine_log_level level, const char *text)
@@ -194,7 +165,7 @@ static void on_log(void *owner, enum engine_log_level level, const char *text)
         [ENGINE_LOG_DEBUG] = LOG_LEVEL_DEBUG,
     };
 
-    say((struct worker *)owner,
+    worker_say((struct worker *)owner,
         (size_t)level < ARRAY_SIZE(levels) ? levels[level] : LOG_LEVEL_INFO, text);
 }
 
@@ -215,7 +186,7 @@ static void on_ending(void *owner, uint64_t number, const struct engine_exit *en
     message.exited.how = (uint32_t)end->how;
     message.exited.code = (uint32_t)end->code & 0xff;
     message_set_text(message.exited.text, sizeof(message.exited.text), end->text);
-    answer(worker, &message, NULL);
+    worker_answer(worker, &message, NULL);
 }
 
 static int start_engine(struct worker *worker, const struct message_hello *hello, const int *fds,
@@ -254,7 +225,7 @@ static void do_hello(struct worker *worker, const struct message *message, int *
     }
     ready.ready.instances = engine_instances(worker->engine);
     ready.ready.sockets = listener >= 0 ? 1 : 0;
-    answer(worker, &ready, &listener); /* our copy is closed once it is sent */
+    worker_answer(worker, &ready, &listener); /* our copy is closed once it is sent */
 }
 
 static void do_load(struct worker *worker, const struct message *message, int *fds, size_t count)
@@ -278,7 +249,7 @@ static void do_load(struct worker *worker, const struct message *message, int *f
         loaded.loaded.ok = 1;
         loaded.loaded.kind = (uint32_t)info.kind;
     }
-    answer(worker, &loaded, NULL);
+    worker_answer(worker, &loaded, NULL);
 }
 
 static void do_unload(struct worker *worker, const struct message *message, int *fds, size_t count)
@@ -292,93 +263,14 @@ static void do_unload(struct worker *worker, const struct message *message, int 
     }
 }
 
-/* The task is on its shelf before the engine may tell its end. */
-static int start_task(struct worker *worker, const struct message_start *message, int *fds,
-                      size_t count, struct fault *why)
-{
-    struct shelf_place *component = shelf_find(&worker->components, message->component);
-    AUTO(memory_free) struct task *task = NEW(struct task);
-    struct engine_watcher watcher = {.on_exit = engine_ended, .owner = task};
-    struct task_start start = {.message = message,
-                               .fds = fds,
-                               .count = count,
-                               .page = worker->page,
-                               .watcher = &watcher};
-
-    if (!component) {
-        return fault(why, FAULT_NOT_FOUND, "component %" PRIu64 " is not loaded",
-                     message->component);
-    }
-    TRY(files_check(worker->files, fds, count, why));
-    if (shelf_find(&worker->tasks, message->task)) {
-        return fault(why, FAULT_EXISTS, "task %" PRIu64 " is there already", message->task);
-    }
-    start.component = OWNER_OF(component, struct component, place)->engine;
-    task->worker = worker;
-    shelf_admit(&worker->tasks, &task->place, message->task);
-    if (task_start(&start, &task->engine, why) < 0) {
-        shelf_remove(&task->place);
-        return -1;
-    }
-    task = NULL; /* the shelf's, until its end */
-    return 0;
-}
-
-static void do_start(struct worker *worker, const struct message *message, int *fds, size_t count)
-{
-    struct message started = {.kind = MESSAGE_STARTED, .started = {.task = message->start.task}};
-    struct fault why = {0};
-
-    if (start_task(worker, &message->start, fds, count, &why) < 0) {
-        message_set_text(started.started.text, sizeof(started.started.text), why.text);
-    } else {
-        started.started.ok = 1;
-    }
-    answer(worker, &started, NULL);
-}
-
-/* The engine's handle of a task, NULL when it has ended. */
-static struct engine_task *running(struct worker *worker, uint64_t number)
-{
-    struct shelf_place *place = shelf_find(&worker->tasks, number);
-
-    return place ? OWNER_OF(place, struct task, place)->engine : NULL;
-}
-
-static void do_verb(struct worker *worker, const struct message *message, int *fds, size_t count)
-{
-    struct engine_task *task = running(worker, message->kill.task);
-    struct engine_limits limits;
-    struct engine_why why = {0};
-
-    (void)fds;
-    (void)count;
-    if (!task) {
-        return;
-    }
-    if (message->kind == MESSAGE_KILL) {
-        engine_task_kill(task);
-    } else if (message->kind == MESSAGE_DRAIN) {
-        engine_task_drain(task, message->drain.grace_ns);
-    } else if (message->kind == MESSAGE_PAUSE) {
-        engine_task_pause(task);
-    } else if (message->kind == MESSAGE_RESUME) {
-        engine_task_resume(task);
-    } else {
-        task_limits(&message->update.limits, &limits);
-        if (engine_task_update(task, &limits, &why) < 0) {
-            say(worker, LOG_LEVEL_WARN, why.text);
-        }
-    }
-}
-
 static const struct handler {
     enum message_kind kind;
     void (*run)(struct worker *worker, const struct message *message, int *fds, size_t count);
 } handlers[] = {
     {MESSAGE_HELLO, do_hello}, {MESSAGE_LOAD, do_load},    {MESSAGE_UNLOAD, do_unload},
-    {MESSAGE_START, do_start}, {MESSAGE_KILL, do_verb},    {MESSAGE_DRAIN, do_verb},
-    {MESSAGE_PAUSE, do_verb},  {MESSAGE_RESUME, do_verb},  {MESSAGE_UPDATE, do_verb},
+    {MESSAGE_PART, do_part},   {MESSAGE_START, do_start},  {MESSAGE_KILL, do_verb},
+    {MESSAGE_DRAIN, do_verb},  {MESSAGE_PAUSE, do_verb},   {MESSAGE_RESUME, do_verb},
+    {MESSAGE_UPDATE, do_verb},
 };
 
 static void on_message(void *owner, const struct message *message, int *fds, size_t count)

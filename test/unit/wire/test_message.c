@@ -52,8 +52,13 @@ static void every_message_down_comes_back_as_it_was(void **state)
     blank(&message, MESSAGE_UNLOAD)->unload.component = 3;
     assert_round_trip(&message, MESSAGE_DOWN);
     blank(&message, MESSAGE_START)->start = (struct message_start){
-        .task = 4, .component = 5, .present = MESSAGE_PRESENT_ALL, .slot = 65535, .folders = 48};
+        .task = 4, .component = 5, .present = MESSAGE_PRESENT_ALL, .slot = 65535, .folders = 48,
+        .parts = MESSAGE_PARTS_MAX};
     assert_int_equal(message_fds(&message), MESSAGE_FDS_MAX);
+    assert_round_trip(&message, MESSAGE_DOWN);
+    blank(&message, MESSAGE_PART)->part = (struct message_part){
+        .task = 4, .present = MESSAGE_PRESENT_PART, .folders = 48, .network = 3, .name = "vault"};
+    assert_int_equal(message_fds(&message), MESSAGE_FDS_MAX - 1);
     assert_round_trip(&message, MESSAGE_DOWN);
     blank(&message, MESSAGE_KILL)->kill.task = 6;
     assert_round_trip(&message, MESSAGE_DOWN);

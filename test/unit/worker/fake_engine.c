@@ -29,6 +29,8 @@ struct engine_task {
     char behaviour[64];
     int fds[4];
     int dirs[64];
+    int part_fds[3 * ENGINE_PARTS_MAX];
+    size_t parts_count;
     size_t dirs_count;
     struct engine_counters *counters;
     /* guarded by the engine's lock */
@@ -121,6 +123,27 @@ static void close_fds(struct engine_task *task)
     for (size_t i = 0; i < task->dirs_count; i++) {
         (void)fd_close(task->dirs[i]);
     }
+    for (size_t i = 0; i < 3 * task->parts_count; i++) {
+        (void)fd_close(task->part_fds[i]);
+    }
+}
+
+/* Folders of parts are closed at once: nobody looks into them. */
+static void take_parts(struct engine_task *task, const struct engine_grant *grant)
+{
+    task->parts_count = grant->part_count;
+    for (size_t i = 0; i < grant->part_count; i++) {
+        const struct engine_part *part = &grant->parts[i];
+        const int fds[3] = {part->input, part->output, part->error};
+
+        memcpy(&task->part_fds[3 * i], fds, sizeof(fds));
+        if (part->output >= 0) {
+            (void)dprintf(part->output, "%s %s %u\n", part->name, part->args[0], part->network_id);
+        }
+        for (size_t k = 0; k < part->folder_count; k++) {
+            (void)fd_close(part->folders[k].dir);
+        }
+    }
 }
 
 /* Takes the lock. Whether the owner is still to be told. */
@@ -187,6 +210,8 @@ static void behave(struct engine_task *task, struct engine_exit *how)
             }
         }
         how->code = (int)task->dirs_count;
+    } else if (strcmp(task->behaviour, "parts") == 0) {
+        how->code = (int)task->parts_count;
     } else {
         how->code = number_of(task);
     }
@@ -225,6 +250,7 @@ static struct engine_task *task_of(struct engine_component *component,
     for (size_t i = 0; i < grant->folder_count; i++) {
         task->dirs[i] = grant->folders[i].dir;
     }
+    take_parts(task, grant);
     atomic_store(&fake_seen.memory_bytes, grant->limits.memory_bytes);
     atomic_store(&fake_seen.queue_ns, grant->limits.queue_ns);
     (void)atomic_fetch_add(&fake_seen.tasks, 1);

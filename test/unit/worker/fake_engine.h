@@ -8,6 +8,8 @@
  *   wait     until it is killed or drained
  *   refuse   is not started
  *   talk N   logs N lines, then ends with 0
+ *   parts    writes the name and the first argument of each part into that part's stdout, ends with
+ *            how many there are
  *   echo     copies its stdin to its stdout until the end, then ends with the folders it has
  *
  * The component's file says what it is: "command", "server", "library"; anything else is refused.

@@ -32,7 +32,7 @@ static void what_keeps_a_worker_from_starting_is_said(void **state)
     scene_begin(&scene);
     scene_hello(&scene, MESSAGE_VERSION + 1, 0);
     scene_await(&scene, MESSAGE_LOG, 1);
-    assert_string_equal(scene.last.log.text, "HELLO comes once, in version 2, not 3");
+    assert_string_equal(scene.last.log.text, "HELLO comes once, in version 3, not 4");
     scene_end(&scene);
 }
 
