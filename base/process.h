@@ -14,7 +14,7 @@
 
 struct fault;
 
-enum { PROCESS_FDS_MAX = 16 };
+enum { PROCESS_FDS_MAX = 72 };
 
 struct process_plan {
     const char *root;        /* the child's root folder, in which @path is looked up; NULL: ours */

@@ -209,6 +209,7 @@ static void decide_annotated(const struct annotations *annotations, struct grant
     grant->limits.reuse_max = annotations->reuse_max;
     grant->limits.reuse_ns = annotations->reuse_ns;
     grant->limits.lame_duck_ns = annotations->lame_duck_ns;
+    grant->link_wait_ns = annotations->link_wait_ns;
 }
 
 static void decide_files(const struct spec_process *process, struct grant *grant)

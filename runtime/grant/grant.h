@@ -92,6 +92,7 @@ struct grant {
     own char *netns;  /* path of a namespace to enter, or NULL: made for the task (POD) */
     uint16_t port;    /* where a server listens: PORT of the environment, else 8080 */
     bool on_term_wait; /* skep.dev/on-term: wait */
+    uint64_t link_wait_ns; /* skep.dev/link-wait; 0: the supervisor's default */
     bool access_log;   /* skep.dev/access-log: stdout */
     own char *call;   /* an exported function to call in place of running it, or NULL */
     int64_t user;     /* process.user.uid: owner of files where it matters */

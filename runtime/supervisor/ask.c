@@ -36,13 +36,25 @@ uint16_t run_port(const struct run *run)
 /* Sends a message, or remembers the wish. Return: whether it is to be remembered. */
 static bool run_send(struct run *run, struct message *message)
 {
-    if (run->state == RUN_STARTING && !run->is_sent) {
+    if ((run->state == RUN_STARTING || run->state == RUN_LINKING) && !run->is_sent) {
         return true;
     }
-    if (run->state == RUN_STARTING || run->state == RUN_RUNNING) {
+    if (run->state == RUN_STARTING || run->state == RUN_LINKING || run->state == RUN_RUNNING) {
         worker_task_send(run->task, message);
     }
     return false;
+}
+
+/* One that is not linked yet need not wait for its end; a library takes itself back. */
+static void run_end_early(struct run *run)
+{
+    if (run->state == RUN_LINKING && !run->is_sent) {
+        laters_add(run->supervisor->laters, &run->later);
+    } else if (run->state == RUN_PROVIDING) {
+        run->state = RUN_OVER;
+        link_end(run);
+        run_close(run);
+    }
 }
 
 void run_kill(struct run *run)
@@ -50,6 +62,7 @@ void run_kill(struct run *run)
     struct message message = {.kind = MESSAGE_KILL};
 
     run->wishes.kill |= run_send(run, &message);
+    run_end_early(run);
 }
 
 void run_drain(struct run *run, uint64_t grace_ns)
@@ -60,6 +73,7 @@ void run_drain(struct run *run, uint64_t grace_ns)
         run->wishes.drain = true;
         run->wishes.grace_ns = grace_ns;
     }
+    run_end_early(run);
 }
 
 void run_pause(struct run *run)

@@ -63,9 +63,10 @@ static void component_free(struct component *component)
     component->child = loop_child_forget(component->child);
     component->deadline = loop_timer_free(component->deadline);
     laters_remove(component->compiler->laters, &component->tell);
-    job->wasm = fd_close(job->wasm);
+    compile_job_close(job);
     cache_draft_fini(component->compiler->cache, &job->draft);
     cache_entry_fini(&job->entry);
+    description_fini(&job->description);
     free(component);
 }
 
@@ -219,7 +220,7 @@ static void component_settle(struct component *component)
     struct compile_job *job = &component->job;
 
     component->state = job->failed.kind == FAULT_NONE ? COMPONENT_READY : COMPONENT_FAILED;
-    job->wasm = fd_close(job->wasm);
+    compile_job_close(job);
     cache_draft_fini(component->compiler->cache, &job->draft);
     if (TAILQ_EMPTY(&component->waits)) {
         component_rest(component);
@@ -314,39 +315,42 @@ static void component_advance(struct component *component)
     }
 }
 
-static struct component *component_new(struct compiler *compiler, const char *digest, int wasm)
+static struct component *component_new(struct compiler *compiler,
+                                       const struct composition *composition)
 {
     struct component *component = NEW(struct component);
+    int kept = 0;
 
     component->compiler = compiler;
-    memcpy(component->digest, digest, DIGEST_HEX_LENGTH);
+    memcpy(component->digest, composition->digest, DIGEST_HEX_LENGTH);
     TAILQ_INIT(&component->waits);
     component->tell = (struct later){.fn = component_tell, .owner = component};
     component->job = (struct compile_job){.draft = {.code = -1, .description = -1},
                                           .entry = {.code = -1},
-                                          .wasm = fd_duplicate(wasm)};
+                                          .wasm = -1};
     (void)RB_INSERT(component_tree, &compiler->components, component);
+    kept = compile_job_keep(&component->job, composition);
+    if (kept < 0) {
+        (void)fault_sys(&component->job.failed, kept, "keep a component open");
+        compile_job_close(&component->job);
+        component->state = COMPONENT_FAILED;
+    } else {
+        go_away(component, COMPONENT_FINDING);
+    }
     return component;
 }
 
-void compiler_get(struct compiler *compiler, const char *digest, int wasm,
-                  struct component_wait *wait)
+void compiler_compose(struct compiler *compiler, const struct composition *composition,
+                      struct component_wait *wait)
 {
     struct component wanted;
     struct component *component = NULL;
 
-    memcpy(wanted.digest, digest, DIGEST_HEX_LENGTH);
+    memcpy(wanted.digest, composition->digest, DIGEST_HEX_LENGTH);
     wanted.digest[DIGEST_HEX_LENGTH] = '\0';
     component = RB_FIND(component_tree, &compiler->components, &wanted);
     if (!component) {
-        component = component_new(compiler, digest, wasm);
-        if (component->job.wasm < 0) {
-            (void)fault_sys(&component->job.failed, component->job.wasm, "keep a component open");
-            component->job.wasm = -1;
-            component->state = COMPONENT_FAILED;
-        } else {
-            go_away(component, COMPONENT_FINDING);
-        }
+        component = component_new(compiler, composition);
     }
     wait->component = component;
     component->idle_since_ns = 0;

@@ -71,6 +71,20 @@ struct component_wait {
 void compiler_get(struct compiler *compiler, const char *digest, int wasm,
                   struct component_wait *wait);
 
+/* What one component is made of several by. */
+struct composition {
+    const char *digest; /* of the recipe, 64 hexadecimal digits */
+    int recipe;         /* its bytes */
+    const int *parts;   /* those of each component, in the recipe's order */
+    size_t count;       /* at most COMPILE_PARTS_MAX */
+};
+
+enum { COMPILE_PARTS_MAX = 64 };
+
+/* The same for several that are linked; descriptors are duplicated where needed. */
+void compiler_compose(struct compiler *compiler, const struct composition *composition,
+                      struct component_wait *wait);
+
 /* Gives up waiting; what was begun goes on. Without effect when it does not wait. */
 void component_forget(struct component_wait *wait);
 

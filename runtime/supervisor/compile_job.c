@@ -8,15 +8,54 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/fd.h"
 #include "base/fs.h"
 #include "base/process.h"
 
 enum { SENTENCE_MAX = 400, NUMBER_ROOM = 24 };
+
+void compile_job_close(struct compile_job *job)
+{
+    job->wasm = fd_close(job->wasm);
+    for (size_t i = 0; i < job->parts_count; i++) {
+        (void)fd_close(job->parts[i]);
+    }
+    job->parts_count = 0;
+    free(job->parts);
+    job->parts = NULL;
+}
+
+int compile_job_keep(struct compile_job *job, const struct composition *composition)
+{
+    job->wasm = fd_duplicate(composition->recipe);
+    if (job->wasm < 0 || composition->count == 0) {
+        return job->wasm < 0 ? job->wasm : 0;
+    }
+    job->parts = NEW_ARRAY(composition->count, int);
+    for (size_t i = 0; i < composition->count; i++) {
+        int copy = fd_duplicate(composition->parts[i]);
+
+        if (copy < 0) {
+            return copy;
+        }
+        job->parts[job->parts_count++] = copy;
+    }
+    return 0;
+}
+
+void compiler_get(struct compiler *compiler, const char *digest, int wasm,
+                  struct component_wait *wait)
+{
+    const struct composition alone = {.digest = digest, .recipe = wasm};
+
+    compiler_compose(compiler, &alone, wait);
+}
 
 static int find(struct component *component, struct fault *why)
 {
@@ -46,24 +85,30 @@ static int start(struct component *component, struct fault *why)
     struct compile_job *job = &component->job;
     char memory[NUMBER_ROOM];
     char seconds[NUMBER_ROOM];
-    const char *const argv[] = {
-        "skep-compiler", "compile",          "--memory-bytes", memory, "--cpu-seconds",
-        seconds,         "--accept-missing", compiler->accept, NULL};
-    int fds[3];
+    char parts[NUMBER_ROOM];
+    const char *const argv[] = {"skep-compiler",    "compile",        "--memory-bytes",
+                                memory,             "--cpu-seconds",  seconds,
+                                "--accept-missing", compiler->accept, job->parts ? "--parts" : NULL,
+                                parts,              NULL};
+    int fds[3 + COMPILE_PARTS_MAX];
 
     (void)snprintf(memory, sizeof(memory), "%" PRIu64, compiler->memory_bytes);
     (void)snprintf(seconds, sizeof(seconds), "%" PRIu64, compiler->seconds);
+    (void)snprintf(parts, sizeof(parts), "%zu", job->parts_count);
     TRY(cache_draft(compiler->cache, job->key, &job->draft, why));
     fds[0] = job->wasm;
     fds[1] = job->draft.code;
     fds[2] = job->draft.description;
+    for (size_t i = 0; i < job->parts_count; i++) {
+        fds[3 + i] = job->parts[i];
+    }
     const struct process_plan plan = {.path = compiler->program,
                                       .argv = argv,
                                       .in = -1,
                                       .out = -1,
                                       .err = STDERR_FILENO,
                                       .fds = fds,
-                                      .fds_count = ARRAY_SIZE(fds),
+                                      .fds_count = 3 + job->parts_count,
                                       .session = true};
     return process_start(&plan, &job->pid, why);
 }

@@ -27,7 +27,9 @@ enum component_state {
 
 /* What a step off the loop works on; the loop keeps its hands off while one runs. */
 struct compile_job {
-    int wasm;
+    int wasm;          /* or the recipe */
+    own int *parts;    /* of a composition; NULL: it is none */
+    size_t parts_count;
     char key[CACHE_KEY_ROOM];
     struct cache_draft draft;
     struct cache_entry entry;
@@ -80,6 +82,10 @@ struct compiler {
     struct loop_timer *idle;
     struct identity identity;
 };
+
+/* What it is made of stays open until it is closed. Return: 0 or negative errno. */
+int compile_job_keep(struct compile_job *job, const struct composition *composition) MUST_USE;
+void compile_job_close(struct compile_job *job);
 
 /* Steps off the loop; each leaves job.failed.kind at FAULT_NONE, or says why. */
 void compile_job_find(struct component *component);

@@ -15,6 +15,7 @@ struct fields {
     int64_t version;
     const char *kind;
     const struct node *imports;
+    const struct node *exports;
     const struct node *unknown;
     const struct node *hints;
 };
@@ -23,6 +24,7 @@ static const struct node_field fields_table[] = {
     {"v", NODE_INTEGER, true, offsetof(struct fields, version), 1, 1},
     {"kind", NODE_TEXT, true, offsetof(struct fields, kind), 0, KIND_MAX},
     {"imports", NODE_LIST, true, offsetof(struct fields, imports), 0, LIST_MAX},
+    {"exports", NODE_LIST, false, offsetof(struct fields, exports), 0, LIST_MAX},
     {"unknown", NODE_LIST, true, offsetof(struct fields, unknown), 0, LIST_MAX},
     {"hints", NODE_LIST, false, offsetof(struct fields, hints), 0, LIST_MAX},
     {NULL, NODE_NULL, false, 0, 0, 0},
@@ -99,6 +101,12 @@ static void open_word(const struct fields *fields, struct fault *ret)
     }
 }
 
+void description_fini(struct description *description)
+{
+    (void)node_free(description->root);
+    *description = (struct description){.kind = RUN_COMMAND};
+}
+
 int description_parse(const char *json, struct description *ret, struct fault *why)
 {
     AUTO(node_free) struct node *root = NULL;
@@ -113,6 +121,11 @@ int description_parse(const char *json, struct description *ret, struct fault *w
     TRY(kind_parse(fields.kind, &description.kind, why));
     open_word(&fields, &description.open);
     description.texts = texts_used(fields.imports);
+    description.imports = fields.imports;
+    description.exports = fields.exports;
+    description.unknown = fields.unknown;
+    description.hints = fields.hints;
+    description.root = TAKE(root);
     *ret = description;
     return 0;
 }

@@ -16,6 +16,7 @@ struct supervisor {
     own struct laters *laters;
     own struct compiler *compiler;
     own struct placement *placement;
+    own struct kins *kins; /* runs by pod */
     own struct idmaps *idmaps;
     own struct sockets *sockets;
     bool plain;      /* no privileges: ordinary descriptors for folders */

@@ -10,37 +10,38 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
-#include "base/fs.h"
-#include "runtime/broker/folder.h"
 #include "runtime/broker/netns.h"
 #include "runtime/supervisor/placement.h"
 #include "runtime/supervisor/run_inside.h"
 
-static void run_load(struct run *run);
-
-static void descriptors_close(struct run *run)
+static void exit_told(struct run *run, enum run_how how, uint32_t code, const char *text)
 {
-    run->opened.folders = folders_close(run->opened.folders);
-    run->opened.listener = fd_close(run->opened.listener);
-    run->opened.network = fd_close(run->opened.network);
-    run->memory = fd_close(run->memory);
-    run->stdio.in = fd_close(run->stdio.in);
-    run->stdio.out = fd_close(run->stdio.out);
-    run->stdio.err = fd_close(run->stdio.err);
+    struct run_exit word = {.how = how, .code = code};
+
+    memcpy(word.text, text, strnlen(text, sizeof(word.text) - 1));
+    run->state = RUN_OVER;
+    link_end(run);
+    run->task = worker_task_free(run->task);
+    run->component = component_unref(run->component);
+    run_close(run);
+    run->events.on_exit(run->owner, &word);
 }
 
-/* The end of the way before it runs; the event may free the run. */
-static void run_fail(struct run *run, const struct fault *why)
+void run_fail(struct run *run, const struct fault *why)
 {
     bool was_started = run->state == RUN_STARTING;
     struct fault copy = *why;
 
+    if (run->is_announced) {
+        exit_told(run, RUN_FAILED, 128, copy.text);
+        return;
+    }
     run->state = RUN_OVER;
     run->task = worker_task_free(run->task);
-    descriptors_close(run);
+    run_close(run);
     if (was_started) {
         run->events.on_started(run->owner, &copy);
     } else {
@@ -55,28 +56,6 @@ static void run_be_ready(struct run *run)
     run->events.on_ready(run->owner, run->kind, NULL);
 }
 
-/* The worker gets the grant with the folders as they were opened. */
-static int grant_put(struct run *run, struct fault *why)
-{
-    AUTO(buf_fini) struct buf bytes = BUF(GRANT_BYTES_MAX);
-    struct grant_folder shown[GRANT_FOLDERS_MAX] = {0};
-    struct grant grant = *run->plan.grant;
-
-    grant.folders = shown;
-    grant.folders_count = folders_count(run->opened.folders);
-    for (size_t i = 0; i < grant.folders_count; i++) {
-        const struct folder *folder = folders_at(run->opened.folders, i);
-
-        shown[i].guest = folder->guest;
-        shown[i].read_only = folder->read_only;
-    }
-    memcpy(grant.network_texts, run->opened.texts, sizeof(grant.network_texts));
-    TRY(grant_encode(&grant, &bytes, why));
-    opened_drop_texts(&run->opened);
-    run->memory = fs_memory("grant", bytes.data, bytes.length);
-    return run->memory < 0 ? fault_sys(why, run->memory, "make room for a grant") : 0;
-}
-
 static void on_opened(void *owner, struct opened *opened, const struct fault *failed)
 {
     struct run *run = (struct run *)owner;
@@ -89,8 +68,12 @@ static void on_opened(void *owner, struct opened *opened, const struct fault *fa
     }
     run->opened = *opened;
     *opened = (struct opened){.listener = -1, .network = -1};
-    if (grant_put(run, &why) < 0) {
+    if (run_grant_put(run, &why) < 0) {
         run_fail(run, &why);
+        return;
+    }
+    if (run->single) {
+        run_be_ready(run); /* who it is linked with shows when it starts */
         return;
     }
     run->state = RUN_LOADING;
@@ -102,17 +85,23 @@ static void on_component(void *owner, struct component *component, const struct 
     struct run *run = (struct run *)owner;
     const struct description *description = NULL;
 
-    run->plan.wasm = fd_close(run->plan.wasm);
     if (failed) {
+        run->plan.wasm = fd_close(run->plan.wasm);
         run_fail(run, failed);
         return;
     }
     run->component = component_ref(component);
     description = component_description(component);
     run->kind = run->is_call ? RUN_COMMAND : description->kind;
-    if (run->kind == RUN_LIBRARY) {
+    run->is_open = description->open.kind != FAULT_NONE && run->kind != RUN_LIBRARY;
+    if (run->link.place.kin && (run->is_open || run->kind == RUN_LIBRARY)) {
+        run->single = component_ref(component);
+    } else {
+        run->plan.wasm = fd_close(run->plan.wasm);
+    }
+    if (run->kind == RUN_LIBRARY && !run->single) {
         run_be_ready(run);
-    } else if (description->open.kind != FAULT_NONE) {
+    } else if (run->is_open && !run->single) {
         run_fail(run, &description->open);
     } else {
         run->state = RUN_OPENING;
@@ -123,25 +112,22 @@ static void on_component(void *owner, struct component *component, const struct 
 /* It is loaded and was started: off it goes. */
 static void run_go(struct run *run)
 {
+    struct worker_task_grant grant = run_grant(run);
+    struct worker_task_grant *parts = link_grants(run);
     struct fault why = {0};
-    int folders[GRANT_FOLDERS_MAX];
-    struct worker_task_grant grant = {.memory = run->memory,
-                                      .in = run->stdio.in,
-                                      .out = run->stdio.out,
-                                      .err = run->stdio.err,
-                                      .listener = run->opened.listener,
-                                      .netns = run->opened.network,
-                                      .folders = folders,
-                                      .folders_count = folders_count(run->opened.folders)};
+    int done = 0;
 
-    for (size_t i = 0; i < grant.folders_count; i++) {
-        folders[i] = folders_at(run->opened.folders, i)->dir;
-    }
-    if (worker_task_start(run->task, &grant, &why) < 0) {
+    grant.parts = parts;
+    grant.parts_count = run->link.parts_count;
+    done = worker_task_start(run->task, &grant, &why);
+    link_grants_free(parts, run->link.parts_count);
+    run_grant_fini(&grant);
+    if (done < 0) {
         run_fail(run, &why);
         return;
     }
-    descriptors_close(run);
+    link_end(run);
+    run_close(run);
     run->is_sent = true;
     run_send_wishes(run);
 }
@@ -180,7 +166,7 @@ static void on_loaded(void *owner, enum message_component kind, const struct fau
         run->is_loaded = true;
         if (run->state == RUN_LOADING) {
             run_be_ready(run);
-        } else {
+        } else if (run->later.turn == 0) { /* else somebody came or went meanwhile */
             run_go(run);
         }
     }
@@ -195,7 +181,9 @@ static void on_started(void *owner, const struct fault *failed)
         return;
     }
     run->state = RUN_RUNNING;
-    run->events.on_started(run->owner, NULL);
+    if (!run->is_announced) {
+        run->events.on_started(run->owner, NULL);
+    }
 }
 
 static void exit_word(const struct message_exited *end, const struct fault *lost,
@@ -230,7 +218,7 @@ static void on_ended(void *owner, const struct message_exited *end, const struct
     if (run->state != RUN_RUNNING) { /* loaded, not started: it is loaded anew when it is */
         run->task = worker_task_free(run->task);
         run->is_loaded = false;
-        if (run->state == RUN_STARTING) {
+        if (run->state == RUN_STARTING || run->state == RUN_LINKING) {
             run_load(run);
         }
         return;
@@ -242,7 +230,7 @@ static void on_ended(void *owner, const struct message_exited *end, const struct
     run->events.on_exit(run->owner, &word);
 }
 
-static void run_load(struct run *run)
+void run_load(struct run *run)
 {
     static const struct worker_task_events events = {
         .on_loaded = on_loaded, .on_started = on_started, .on_ended = on_ended};
@@ -256,6 +244,27 @@ static void run_load(struct run *run)
     run->task = worker_task_new(worker, run->component, &events, run);
 }
 
+/* A turn of one that is to be linked: the first one tells that it runs. */
+static void run_link(struct run *run)
+{
+    if (!run->is_announced) {
+        run->is_announced = true;
+        laters_add(run->supervisor->laters, &run->later);
+        run->events.on_started(run->owner, NULL);
+    } else if (run->is_sent) {
+        return;
+    } else if (run->wishes.kill) {
+        exit_told(run, RUN_KILLED, 137, "");
+    } else if (run->wishes.drain) {
+        exit_told(run, RUN_STOPPED, 143, "");
+    } else {
+        run->task = worker_task_free(run->task);
+        run->is_loaded = false;
+        run->component = component_unref(run->component);
+        link_try(run);
+    }
+}
+
 /* One turn after run_new() or run_start(). */
 static void run_later(void *owner)
 {
@@ -265,6 +274,8 @@ static void run_later(void *owner)
     if (run->state == RUN_COMPILING) {
         (void)fault(&why, FAULT_INVALID, "\"%.80s\" is no sha256 digest", run->plan.digest);
         run_fail(run, &why);
+    } else if (run->state == RUN_LINKING) {
+        run_link(run);
     } else if (run->is_loaded) {
         run_go(run);
     } else if (!run->task) {
@@ -295,6 +306,13 @@ int run_new(struct supervisor *supervisor, const struct run_plan *plan,
     run->owner = owner;
     run->domain = COPY_TEXT(plan->domain);
     run->address = plan->address ? COPY_TEXT(plan->address) : NULL;
+    run->title = COPY_TEXT(plan->title ? plan->title : plan->name);
+    run->link_wait_ns =
+        plan->grant->link_wait_ns > 0 ? plan->grant->link_wait_ns : LINK_WAIT_S * NS_PER_S;
+    run->link.place.run = run;
+    if (plan->pod) {
+        kin_join(supervisor->kins, plan->pod, &run->link.place);
+    }
     run->plan = *plan;
     run->is_call = plan->grant->call != NULL;
     run->plan.address = run->address;
@@ -323,9 +341,23 @@ int run_start(struct run *run, const struct run_stdio *stdio, struct fault *why)
                          : "it is not ready to be started");
     }
     run->stdio = *stdio;
-    run->state = RUN_STARTING;
+    run->state = run->single ? RUN_LINKING : RUN_STARTING;
     run->is_second_try = false;
     laters_add(run->supervisor->laters, &run->later);
+    return 0;
+}
+
+int run_provide(struct run *run, const struct run_stdio *stdio, struct fault *why)
+{
+    if (run->state != RUN_READY || run->kind != RUN_LIBRARY || !run->single) {
+        return fault(why, FAULT_STATE, "it is no library of a pod, ready to be linked");
+    }
+    if (!kin_provide(&run->link.place)) {
+        return fault(why, FAULT_LIMIT, "a pod has at most %d containers that others are linked to",
+                     KIN_PROVIDERS_MAX);
+    }
+    run->stdio = *stdio;
+    run->state = RUN_PROVIDING;
     return 0;
 }
 
@@ -334,15 +366,18 @@ struct run *run_free(own struct run *run)
     if (!run) {
         return NULL;
     }
+    link_end(run);
     laters_remove(run->supervisor->laters, &run->later);
     component_forget(&run->wait);
     opening_forget(run->opening);
     run->task = worker_task_free(run->task);
     run->component = component_unref(run->component);
-    descriptors_close(run);
+    run->single = component_unref(run->single);
+    run_close(run);
     opened_fini(&run->opened);
     run->plan.wasm = fd_close(run->plan.wasm);
     free(run->address);
+    free(run->title);
     free(run->domain);
     free(run);
     return NULL;

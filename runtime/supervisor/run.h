@@ -44,7 +44,8 @@ struct run_exit {
 struct run_events {
     /* Once after run_new(): compiled, opened and loaded (@failed NULL), or why not. */
     void (*on_ready)(void *owner, enum run_kind kind, const struct fault *failed);
-    /* Once after run_start(): it runs, or why not. on_exit does not follow a failure. */
+    /* Once after run_start(): it runs, or why not. on_exit does not follow a failure. One that is
+     * to be linked counts as running while it waits. */
     void (*on_started)(void *owner, const struct fault *failed);
     /* Once, after the worker has closed all descriptors of the run. */
     void (*on_exit)(void *owner, const struct run_exit *end);
@@ -58,6 +59,8 @@ struct run_plan {
     int wasm;                  /* the component's bytes; owned by the run after success */
     int netns;           /* namespace to listen in, borrowed until on_ready; -1: by the grant */
     const char *address; /* numeric address where a server listens; NULL: every address */
+    const char *pod;     /* runs of one pod may be linked to each other; NULL: alone */
+    const char *title;   /* what the others of the pod call it; NULL: its name */
 };
 
 /* Stdio of a run: owned by the run after run_start() succeeds; -1 for none. */
@@ -79,6 +82,19 @@ int run_new(struct supervisor *supervisor, const struct run_plan *plan,
  * Return: 0 (on_started follows) or negative.
  */
 int run_start(struct run *run, const struct run_stdio *stdio, struct fault *why) MUST_USE;
+
+/**
+ * run_provide() - let a library be linked to others of its pod; valid once after on_ready
+ * @run:   of kind RUN_LIBRARY, with a pod
+ * @stdio: for what it writes where it is linked; passes to the run on success
+ * @why:   the reason
+ *
+ * No event follows. run_kill() and run_drain() take it back: nobody is linked to it any more, and
+ * who is linked already keeps what it has.
+ *
+ * Return: 0 or negative.
+ */
+int run_provide(struct run *run, const struct run_stdio *stdio, struct fault *why) MUST_USE;
 
 /* Where a server listens, after on_ready; 0 for anything else. */
 uint16_t run_port(const struct run *run);

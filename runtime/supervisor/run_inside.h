@@ -10,6 +10,7 @@
 #include "runtime/grant/grant.h"
 #include "runtime/supervisor/compile.h"
 #include "runtime/supervisor/inside.h"
+#include "runtime/supervisor/link.h"
 #include "runtime/supervisor/opening.h"
 #include "runtime/supervisor/run.h"
 #include "runtime/supervisor/worker_process.h"
@@ -19,6 +20,8 @@ enum run_state {
     RUN_OPENING,
     RUN_LOADING,
     RUN_READY,
+    RUN_PROVIDING, /* a library after run_provide() */
+    RUN_LINKING,   /* run_start() was called; it waits for others, or for the composition */
     RUN_STARTING, /* run_start() was called; START is sent once it is loaded */
     RUN_RUNNING,
     RUN_OVER,
@@ -46,6 +49,12 @@ struct run {
     enum run_kind kind;
     bool is_call; /* of any component: a call ends as a command does */
     bool is_second_try;
+    bool is_open;      /* it imports what only others of its pod can provide */
+    bool is_announced; /* on_started() was told before it was linked */
+    own char *title;
+    uint64_t link_wait_ns;
+    struct component *single; /* referenced; itself, of one that may be linked; NULL: of no other */
+    struct link link;
     struct later later;
     struct component_wait wait;
     struct component *component; /* referenced */
@@ -61,3 +70,14 @@ struct run {
 
 /* START is sent: now what was asked for before. */
 void run_send_wishes(struct run *run);
+
+/* run.c. The end of the way before it runs; the event may free the run. */
+void run_fail(struct run *run, const struct fault *why);
+void run_load(struct run *run);
+
+/* run_grant.c. The worker gets the grant with the folders as they were opened. */
+int run_grant_put(struct run *run, struct fault *why) MUST_USE;
+/* What a worker is given; descriptors are borrowed. For run_grant_fini(). */
+struct worker_task_grant run_grant(const struct run *run);
+void run_grant_fini(struct worker_task_grant *grant);
+void run_close(struct run *run); /* all descriptors */

@@ -14,6 +14,7 @@
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/supervisor/compile.h"
 #include "runtime/supervisor/inside.h"
+#include "runtime/supervisor/kin.h"
 #include "runtime/supervisor/placement.h"
 
 static int program_find(const char *chosen, const char *name, char ret[PATH_MAX], struct fault *why)
@@ -73,6 +74,7 @@ int supervisor_new(struct loop *loop, const struct supervisor_options *options,
 
     supervisor->loop = loop;
     supervisor->laters = laters_new(loop);
+    supervisor->kins = kins_new(supervisor->laters);
     supervisor->plain = geteuid() != 0;
     sockets.user = options->keep_user ? geteuid() : sandbox_user(SANDBOX_WORKER);
     supervisor->idmaps = idmaps_new(sockets.user);
@@ -102,6 +104,7 @@ struct supervisor *supervisor_free(own struct supervisor *supervisor)
     supervisor->placement = placement_free(supervisor->placement);
     supervisor->sockets = sockets_free(supervisor->sockets);
     supervisor->compiler = compiler_free(supervisor->compiler);
+    supervisor->kins = kins_free(supervisor->kins);
     supervisor->laters = laters_free(supervisor->laters);
     supervisor->is_closed = true;
     if (supervisor->openings == 0) {

@@ -100,6 +100,9 @@ struct worker_task_grant {
     int netns; /* where its sockets are made; -1: none */
     const int *folders;
     size_t folders_count;
+    const char *name;                      /* of a part: its container's */
+    const struct worker_task_grant *parts; /* of a composition, without its entry; no listeners */
+    size_t parts_count;                    /* at most MESSAGE_PARTS_MAX */
 };
 
 /**

@@ -5,10 +5,9 @@
  * in use until then.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
-#include "runtime/broker/sockets.h"
 #include "runtime/stats/counters.h"
 #include "runtime/stats/page.h"
 #include "runtime/supervisor/worker_tasks.h"
@@ -20,24 +19,6 @@ static int by_id(const struct worker_task *one, const struct worker_task *other)
 
 RB_PROTOTYPE_INTERNAL(task_tree, worker_task, link, by_id, UNUSED static)
 RB_GENERATE_INTERNAL(task_tree, worker_task, link, by_id, UNUSED static)
-
-/* Sockets for a task, where it has a namespace and its worker asks for them. */
-static int network_begin(struct worker_task *task, int netns, struct fault *why)
-{
-    task->network = 0;
-    if (netns < 0 || !task->worker->desk) {
-        return 0;
-    }
-    return sockets_grant(task->worker->desk, netns, &task->network, why);
-}
-
-static void network_end(struct worker_task *task)
-{
-    if (task->worker->desk) {
-        sockets_revoke(task->worker->desk, task->network);
-    }
-    task->network = 0;
-}
 
 static void counters_keep(struct worker_task *task)
 {
@@ -61,7 +42,7 @@ static void task_leave(struct worker_task *task)
     if (task->state == TASK_STARTING || task->state == TASK_RUNNING) {
         counters_keep(task);
         stats_page_release(worker->page, task->slot);
-        network_end(task);
+        task_networks_end(task);
     }
     (void)RB_REMOVE(task_tree, &worker->tasks, task);
     load_leave(worker, task->load);
@@ -126,64 +107,6 @@ own struct worker_task *worker_task_new(struct worker_process *worker, struct co
         laters_add(worker->laters, &task->tell);
     }
     return task;
-}
-
-static void put_fd(int fd, uint32_t bit, uint32_t *present, int *fds, size_t *count)
-{
-    if (fd >= 0) {
-        *present |= bit;
-        fds[(*count)++] = fd;
-    }
-}
-
-/* Duplicates all; on failure none is left. */
-static int fds_duplicate(int *fds, size_t count, struct fault *why)
-{
-    for (size_t i = 0; i < count; i++) {
-        int copy = fd_duplicate(fds[i]);
-
-        if (copy < 0) {
-            for (size_t k = 0; k < i; k++) {
-                (void)fd_close(fds[k]);
-            }
-            return fault_sys(why, copy, "hand descriptors to the worker");
-        }
-        fds[i] = copy;
-    }
-    return 0;
-}
-
-int worker_task_start(struct worker_task *task, const struct worker_task_grant *grant,
-                      struct fault *why)
-{
-    struct worker_process *worker = task->worker;
-    struct message message = {.kind = MESSAGE_START, .start = {.task = task->id}};
-    struct message_start *start = &message.start;
-    int fds[MESSAGE_FDS_MAX];
-    size_t count = 0;
-
-    assert(task->state == TASK_LOADED && grant->folders_count <= GRANT_FOLDERS_MAX);
-    start->component = task->load->id;
-    start->folders = (uint32_t)grant->folders_count;
-    fds[count++] = grant->memory;
-    put_fd(grant->in, MESSAGE_STDIN, &start->present, fds, &count);
-    put_fd(grant->out, MESSAGE_STDOUT, &start->present, fds, &count);
-    put_fd(grant->err, MESSAGE_STDERR, &start->present, fds, &count);
-    put_fd(grant->listener, MESSAGE_LISTENER, &start->present, fds, &count);
-    for (size_t i = 0; i < grant->folders_count; i++) {
-        fds[count++] = grant->folders[i];
-    }
-    TRY(stats_page_admit(worker->page, &task->slot, why));
-    start->slot = task->slot;
-    if (network_begin(task, grant->netns, why) < 0 || fds_duplicate(fds, count, why) < 0) {
-        stats_page_release(worker->page, task->slot);
-        network_end(task);
-        return -1;
-    }
-    start->network = task->network;
-    task->state = TASK_STARTING;
-    worker_process_send(worker, &message, fds, count);
-    return 0;
 }
 
 /* Each of these messages begins with the task's id. */

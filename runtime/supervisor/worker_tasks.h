@@ -48,6 +48,8 @@ struct worker_task {
     struct later tell;           /* of a component that was loaded already */
     uint32_t slot;               /* STARTING and RUNNING */
     uint32_t network;            /* the same; 0: no sockets */
+    own uint32_t *part_networks; /* the same, of a composition; NULL: none */
+    size_t part_networks_count;
     struct engine_counters last; /* OVER */
     own struct engine_latency *last_latency; /* OVER; NULL: there were no requests */
 };
@@ -112,6 +114,9 @@ int tasks_message(struct worker_process *worker, const struct message *message, 
     MUST_USE;
 void tasks_lose(struct worker_process *worker, const struct fault *why); /* tell all, forget all */
 void tasks_fini(struct worker_process *worker); /* forget all, tell nobody */
+
+/* worker_start.c. No sockets for it any more. */
+void task_networks_end(struct worker_task *task);
 
 /* worker_load.c. load_get() finds the component's load or makes one; it has no user yet. */
 struct load *load_get(struct worker_process *worker, struct component *component);

@@ -43,6 +43,7 @@ struct container *container_free(own struct container *container)
         free(container->netns_path);
         free(container->rootfs);
         free(container->domain);
+        free(container->pod);
         free(container->bundle);
         free(container);
     }

@@ -49,6 +49,7 @@ struct container {
     char id[IDENTIFIER_MAX + 1];
     own char *bundle; /* absolute */
     own char *domain; /* isolation domain; NULL until it is prepared */
+    own char *pod;    /* its pod within its domain: they may be linked; NULL: alone, or not prepared */
     bool is_sandbox;  /* a pod's pause container, or what is in its place */
     bool is_api_sandbox; /* made by the Sandbox API: its bundle holds the pod's files, and it is no
                             task, so nobody is told its events */

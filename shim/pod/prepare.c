@@ -242,6 +242,8 @@ void prepare_load(struct prepare *prepare)
                             .grant = guest->grant,
                             .digest = prepare->image.component,
                             .wasm = prepare->image.wasm,
+                            .pod = container->pod,
+                            .title = container->words[CONTAINER_NAME],
                             .netns = container->netns ? netns_descriptor(container->netns) : -1};
     struct fault why = {0};
 

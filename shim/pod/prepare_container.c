@@ -23,6 +23,7 @@ static void choose_domain(struct container *container, const struct spec *spec, 
     const char *sandbox = spec_annotation(spec, CRI "sandbox-id");
     const char *space = spec_annotation(spec, CRI "sandbox-namespace");
     char domain[512];
+    char pod[1024];
 
     if (strcmp(mode, CONTROL_DOMAIN_NODE) == 0) {
         (void)snprintf(domain, sizeof(domain), "node");
@@ -34,6 +35,10 @@ static void choose_domain(struct container *container, const struct spec *spec, 
                        space ? "/" : "", space ? space : "");
     }
     container->domain = COPY_TEXT(domain);
+    if (sandbox && !container->is_sandbox) {
+        (void)snprintf(pod, sizeof(pod), "%s/%s/%.100s", domain, container->namespace_id, sandbox);
+        container->pod = COPY_TEXT(pod);
+    }
 }
 
 static void choose_words(struct container *container, const struct spec *spec)

@@ -27,6 +27,9 @@ static void end_what_does_not_run(struct service *service, struct guest *guest, 
     const struct run_exit end = {.how = number == SIGKILL ? RUN_KILLED : RUN_STOPPED,
                                  .code = 128 + number};
 
+    if (guest->run) {
+        run_kill(guest->run); /* a library provides no more */
+    }
     leave_begin(service, guest, &end);
 }
 

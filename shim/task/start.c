@@ -68,21 +68,43 @@ static int may_start(const struct guest *guest, struct fault *why)
     return 0;
 }
 
+static void ends_close(struct run_stdio *ends)
+{
+    ends->in = fd_close(ends->in);
+    ends->out = fd_close(ends->out);
+    ends->err = fd_close(ends->err);
+}
+
+/* A library of a pod waits to be linked to the others; what it then writes is its own. */
+static int provide(struct guest *guest, struct fault *why)
+{
+    struct run_stdio ends = {-1, -1, -1};
+
+    if (!guest->run || !guest->container->pod) {
+        return 0;
+    }
+    TRY(stdio_take(guest->stdio, &ends, why));
+    if (run_provide(guest->run, &ends, why) < 0) {
+        ends_close(&ends);
+        return -1;
+    }
+    return 0;
+}
+
 /* Return: 0, confirmed now or later; or negative, with nothing changed but the stdio. */
 static int start(struct guest *guest, struct fault *why)
 {
     struct run_stdio ends = {-1, -1, -1};
 
     if (guest->is_virtual) {
+        TRY(provide(guest, why));
         guest_move(guest, GUEST_STARTING);
         start_confirmed(guest, NULL);
         return 0;
     }
     TRY(stdio_take(guest->stdio, &ends, why));
     if (run_start(guest->run, &ends, why) < 0) {
-        (void)fd_close(ends.in);
-        (void)fd_close(ends.out);
-        (void)fd_close(ends.err);
+        ends_close(&ends);
         return -1;
     }
     guest_move(guest, GUEST_STARTING);

@@ -3,6 +3,7 @@
  * A compiler for tests: the "component" is a text of two words, what to do and a path.
  *
  *   command PATH, server PATH, library PATH, unknown PATH   describes it so; the text is the code
+ *   gives PATH NAME   a library that exports NAME; needs PATH NAME: a command that imports it
  *   hold PATH     the same as command, after somebody has written to the FIFO PATH.fifo
  *   refuse, abort, crash, status, silent, nonsense          end as the word says
  *   hang          until killed
@@ -11,13 +12,14 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { WASM = 3, CODE = 4, DESCRIPTION = 5 };
+enum { WASM = 3, CODE = 4, DESCRIPTION = 5, PARTS = 6 };
 
 static void put(int fd, const char *text)
 {
@@ -46,6 +48,19 @@ static void hold(const char *path)
         _exit(98);
     }
     (void)close(fd);
+}
+
+static void describe_linkable(bool gives, const char *name)
+{
+    char text[512];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"v\":1,\"kind\":\"%s\",\"imports\":[%s%s%s],\"exports\":[%s%s%s],"
+                   "\"unknown\":[%s%s%s]}",
+                   gives ? "library" : "command", gives ? "" : "\"", gives ? "" : name,
+                   gives ? "" : "\"", gives ? "\"" : "", gives ? name : "", gives ? "\"" : "",
+                   gives ? "" : "\"", gives ? "" : name, gives ? "" : "\"");
+    put(DESCRIPTION, text);
 }
 
 static void describe(const char *kind, const char *unknown)
@@ -86,9 +101,28 @@ static int end_badly(const char *word)
     return strcmp(word, "silent") == 0 ? 1 : 42;
 }
 
+/* A recipe and its parts, each of which must be there. */
+static int compose(const char *recipe, int count)
+{
+    char byte;
+
+    for (int i = 0; i < count; i++) {
+        if (pread(PARTS + i, &byte, 1, 0) != 1) {
+            return 95;
+        }
+    }
+    if (strncmp(recipe, "skep-recipe 1\npart ", 19) != 0 || !strstr(recipe, "\nedge 0 ")) {
+        return 94;
+    }
+    describe("command", "");
+    put(CODE, "command");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     char text[512] = "";
+    char name[64] = "";
     char word[64] = "";
     char path[256] = "";
 
@@ -96,9 +130,12 @@ int main(int argc, char **argv)
         (void)puts("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
         return 0;
     }
-    if (argc != 8 || pread(WASM, text, sizeof(text) - 1, 0) <= 0 ||
-        sscanf(text, "%63s %255s", word, path) < 1) {
+    if ((argc != 8 && argc != 10) || pread(WASM, text, sizeof(text) - 1, 0) <= 0 ||
+        sscanf(text, "%63s %255s %63s", word, path, name) < 1) {
         return 97;
+    }
+    if (argc == 10) {
+        return compose(text, (int)strtol(argv[9], NULL, 10));
     }
     if (path[0] != '\0') {
         count(path);
@@ -107,7 +144,9 @@ int main(int argc, char **argv)
         hold(path);
         (void)snprintf(word, sizeof(word), "command");
     }
-    if (strcmp(word, "command") == 0 || strcmp(word, "server") == 0 ||
+    if (strcmp(word, "gives") == 0 || strcmp(word, "needs") == 0) {
+        describe_linkable(word[0] == 'g', name);
+    } else if (strcmp(word, "command") == 0 || strcmp(word, "server") == 0 ||
         strcmp(word, "library") == 0) {
         describe(word, "");
     } else if (strcmp(word, "unknown") == 0) {

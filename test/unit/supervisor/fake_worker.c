@@ -7,7 +7,10 @@
  *   wait          until it is killed or drained; its text counts UPDATE, PAUSE and RESUME
  *   refuse        STARTED says no                  die               the worker dies before STARTED
  *   die-running   the worker dies behind STARTED   count N           counts N in its slot, exits
+ * A part writes its name and its first argument to its stdout when it is told.
+ *
  *   say           writes pid, folders and limit to stdout, exits
+ *   parts         exits with how many parts it has
  *   accept        accepts a connection of its listener, exits
  */
 #include <signal.h>
@@ -182,6 +185,29 @@ static void say(const struct grant *grant, int out)
     must(fs_write_all(out, text, (size_t)length));
 }
 
+static void on_part(const struct message *message, const int *fds)
+{
+    const struct message_part *part = &message->part;
+    struct buf bytes = BUF(GRANT_BYTES_MAX);
+    struct grant *grant = NULL;
+    struct cursor in;
+    struct fault why;
+
+    if (fs_read_fd(fds[0], "grant", &bytes, &why) < 0) {
+        _exit(90);
+    }
+    in = cursor_over(bytes.data, bytes.length);
+    if (grant_decode(&in, &grant, &why) < 0) {
+        _exit(89);
+    }
+    if ((part->present & MESSAGE_STDOUT) != 0) {
+        (void)dprintf(fds[1 + ((part->present & MESSAGE_STDIN) != 0 ? 1 : 0)], "%s: %s %zu\n",
+                      part->name, grant->args[1], grant->folders_count);
+    }
+    (void)grant_free(grant);
+    buf_fini(&bytes);
+}
+
 static uint32_t accept_one(int listener)
 {
     struct pollfd wanted = {.fd = listener, .events = POLLIN};
@@ -211,7 +237,9 @@ static void task_run(const struct message_start *start, const struct grant *gran
         return;
     }
     send_started(start->task, true);
-    if (strcmp(what, "die-running") == 0) {
+    if (strcmp(what, "parts") == 0) {
+        send_exited(start->task, MESSAGE_EXITED_BY_ITSELF, start->parts, "");
+    } else if (strcmp(what, "die-running") == 0) {
         die();
     } else if (strcmp(what, "trap") == 0) {
         send_exited(start->task, MESSAGE_TRAPPED, 0, "unreachable was reached");
@@ -292,6 +320,9 @@ static void on_message(const struct message *message, const int *fds)
         break;
     case MESSAGE_LOAD:
         on_load(message, fds);
+        break;
+    case MESSAGE_PART:
+        on_part(message, fds);
         break;
     case MESSAGE_START:
         on_start(message, fds);

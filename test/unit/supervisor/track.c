@@ -178,13 +178,16 @@ void track_new(struct track *track, const char *domain, const char *word, const 
         .on_ready = on_ready, .on_started = on_started, .on_exit = on_end};
     char text[TRACK_TEXT];
     char digest[80] = "sha256:";
-    struct run_plan plan = {.domain = domain, .name = "test/run", .digest = digest, .netns = -1};
+    struct run_plan plan = {.domain = domain, .name = "test/run", .digest = digest, .netns = -1,
+                            .pod = track->pod, .title = track->title};
 
     track_grant(track, args);
     plan.grant = &track->grant;
     track->output = -1;
+    track->error = -1;
     if (name) {
-        (void)snprintf(text, sizeof(text), "%s %s/%s", word, folder, name);
+        (void)snprintf(text, sizeof(text), "%s %s/%s%s%s", word, folder, name,
+                       track->pod ? " " : "", track->pod ? LINKED : "");
     } else {
         (void)snprintf(text, sizeof(text), "%s", word);
     }
@@ -195,7 +198,7 @@ void track_new(struct track *track, const char *domain, const char *word, const 
     assert_false(track->ready);
 }
 
-void track_start(struct track *track)
+static struct run_stdio stdio_of(struct track *track)
 {
     struct run_stdio stdio = {-1, -1, -1};
     int ends[2];
@@ -205,6 +208,25 @@ void track_start(struct track *track)
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     track->output = ends[0];
     stdio.out = ends[1];
+    if (track->pod) {
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        track->error = ends[0];
+        stdio.err = ends[1];
+    }
+    return stdio;
+}
+
+void track_provide(struct track *track)
+{
+    struct run_stdio stdio = stdio_of(track);
+
+    assert_int_equal(run_provide(track->run, &stdio, &why), 0);
+}
+
+void track_start(struct track *track)
+{
+    struct run_stdio stdio = stdio_of(track);
+
     assert_int_equal(run_start(track->run, &stdio, &why), 0);
     assert_false(track->started);
 }
@@ -222,6 +244,7 @@ void track_free(struct track *track)
 {
     track->run = run_free(track->run);
     track->output = fd_close(track->output);
+    track->error = track->pod ? fd_close(track->error) : -1;
 }
 
 size_t compiled(const char *name)

@@ -25,6 +25,9 @@
 #include "runtime/supervisor/run.h"
 #include "runtime/supervisor/supervisor.h"
 
+/* What "gives" exports and "needs" imports. */
+#define LINKED "acme:vault/store@1.0.0"
+
 enum { TRACK_ARGS_MAX = 4, TRACK_TEXT = 256 };
 
 struct track {
@@ -37,6 +40,9 @@ struct track {
     bool started; /* on_started was told */
     bool ended;   /* on_exit was told */
     bool free_when_ready;
+    const char *pod;   /* NULL: none */
+    const char *title; /* in it */
+    int error;         /* read end of its stderr, when it is in a pod */
     struct fault failed; /* kind FAULT_NONE: neither failed */
     struct run_exit end;
     int output; /* read end of its stdout after track_start() */
@@ -57,6 +63,8 @@ void track_restart(void);
 void track_new(struct track *track, const char *domain, const char *word, const char *name,
                const char *args);
 void track_start(struct track *track);
+/* Lets a library provide. */
+void track_provide(struct track *track);
 /* All four steps: until its end. */
 void track_through(struct track *track, const char *domain, const char *word, const char *args);
 void track_free(struct track *track);
