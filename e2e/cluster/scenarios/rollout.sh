@@ -3,6 +3,7 @@
 # A Deployment that changes while requests come in: none is lost.
 
 ROLLOUT_PODS=${CLUSTER_ROLLOUT_PODS:-20}
+ROLLOUT_MOST=${CLUSTER_ROLLOUT_MOST:-40}
 ROLLOUT_RATE=${CLUSTER_ROLLOUT_RATE:-200}
 
 web_begins() {
@@ -33,27 +34,36 @@ kind: PodDisruptionBudget
 metadata: {name: web}
 spec: {selector: {matchLabels: {app: web}}, maxUnavailable: 2}
 YAML
-    K rollout status deploy/web --timeout=110s >/dev/null
+    settled
     wait_for 20 curl -sf -m 2 "$(web_url)"
 }
-web_url() { echo "http://$(field svc/web '{.spec.clusterIP}')/"; }
+web_address() { field svc/web '{.spec.clusterIP}'; }
+web_url() { echo "http://$(web_address)/"; }
 
-# loaded COMMAND...: with requests coming in before, meanwhile and a moment longer
+# loaded COMMAND...: with requests coming in before, meanwhile and a moment longer, so many on connections of
+# their own, and a fifth more on connections that are kept
 loaded() {
-    local load status=0
-    "$HERE/load" "$(web_url)" "$ROLLOUT_RATE" >"$E2E_DIR/load" &
-    load=$!
+    local mode rate status=0 loads=()
+    for mode in fresh kept; do
+        rate=$ROLLOUT_RATE
+        [ "$mode" = fresh ] || rate=$((rate / 5))
+        "$SKEP_BIN/../bench/skep-bench-load" "$(web_address)" 80 / "$rate" "$mode" >"$E2E_DIR/load-$mode" &
+        loads+=($!)
+    done
     sleep 1
     "$@" || status=$?
     sleep 4
-    kill -TERM "$load"
-    wait "$load"
-    sed 's/^/| /' "$E2E_DIR/load"
-    # Some hundreds at least: a load that sent nothing has lost nothing, either.
-    [ "$status" = 0 ] && grep -Eq "^[0-9]{3,} requests, 0 failed" "$E2E_DIR/load"
+    kill -TERM "${loads[@]}"
+    wait "${loads[@]}"
+    for mode in fresh kept; do
+        sed "s/^/| $mode: /" "$E2E_DIR/load-$mode"
+        # Some hundreds at least: a load that sent nothing has lost nothing, either.
+        grep -Eq "^[0-9]{3,} requests, 0 failed" "$E2E_DIR/load-$mode" || status=1
+    done
+    return "$status"
 }
 
-settled() { K rollout status deploy/web --timeout=110s >/dev/null; }
+settled() { K rollout status deploy/web --timeout=150s >/dev/null; }
 answers_as() { curl -sf -m 5 "$(web_url)" | grep -q "$1"; }
 pods_are() { [ "$(K get pods -l app=web -o name | wc -l)" = "$1" ]; }
 
@@ -68,8 +78,9 @@ undo() {
 a_rollback_loses_nothing() { loaded undo; }
 
 scale() {
-    K scale deploy/web --replicas=$((ROLLOUT_PODS * 2)) >/dev/null && settled &&
-        K scale deploy/web --replicas=3 >/dev/null && wait_for 60 pods_are 3
+    K scale deploy/web --replicas="$ROLLOUT_MOST" >/dev/null && settled &&
+        K scale deploy/web --replicas=1 >/dev/null && wait_for 110 pods_are 1 &&
+        K scale deploy/web --replicas=3 >/dev/null && settled
 }
 scaling_loses_nothing() { loaded scale; }
 
@@ -87,11 +98,11 @@ crash() {
 }
 a_trap_costs_its_own_request() { loaded crash; }
 
+E2E_LIMIT=300
 check "a Deployment of $ROLLOUT_PODS servers becomes ready" web_begins
-E2E_LIMIT=200
 check "a rolling update under load loses no request" an_update_loses_nothing
 check "a rollback under load loses no request" a_rollback_loses_nothing
-check "scaling up and down under load loses no request" scaling_loses_nothing
+check "scaling to $ROLLOUT_MOST and down to 1 under load loses no request" scaling_loses_nothing
 check "a drain keeps to a PodDisruptionBudget and loses no request" a_drain_loses_nothing
 check "a request that traps costs no other" a_trap_costs_its_own_request
 check "the Deployment goes" forget deploy/web svc/web pdb/web
