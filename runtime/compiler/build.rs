@@ -16,6 +16,7 @@ const INPUTS: &[&str] = &[
     "src",
     "../engine/config/Cargo.toml",
     "../engine/config/src",
+    "../compose/interfaces.def",
 ];
 
 fn main() {

@@ -21,6 +21,8 @@
  *     adapted     "none"; "p1": was a core module (of preview 1, and the code is a module's; or
  *                 with component types, and was made a component); "readapted": was a component
  *                 that is such a module behind the stock adapter, and the code is the module's
+ *     parts       only of a composition: how many components it was made of; its imports are those
+ *                 of the host, the roots of part N under "cN-wasi:…" (runtime/compose/slot.h)
  *     wasm_bytes  bytes that came in
  *     code_bytes  bytes that go out
  * Imports that are unknown are no failure: a composition may still bind them.
@@ -39,6 +41,8 @@ enum {
     COMPILER_WHY_MAX = 400,                    /* of a sentence, with its NUL */
     COMPILER_IDENTITY_MAX = 65,                /* 64 hexadecimal digits and a NUL */
     COMPILER_NICE = 10,                        /* of a job's process */
+    COMPILER_PARTS_MAX = 64,                   /* components of a composition */
+    COMPILER_RECIPE_BYTES_MAX = 1 << 20,       /* of a recipe (runtime/compose/recipe.h) */
 };
 
 struct compiler_bytes {
@@ -65,6 +69,42 @@ struct compiler_output {
  */
 int compiler_compile(const uint8_t *wasm, size_t length, unsigned threads,
                      struct compiler_output *ret, char *ret_why) MUST_USE;
+
+/* Bytes of somebody else, borrowed for a call. */
+struct compiler_range {
+    const uint8_t *data;
+    size_t length;
+};
+
+/* What a recipe makes one component of. */
+struct compiler_composition {
+    struct compiler_range recipe;
+    const struct compiler_range *parts; /* in the recipe's order; each checked by its digest */
+    size_t count;                       /* 1 to COMPILER_PARTS_MAX */
+};
+
+/**
+ * compiler_compose() - one job over several components
+ * @composition: all together at most COMPILER_WASM_BYTES_MAX (the caller's check)
+ * @threads:     as for compiler_compile()
+ * @ret:         the same
+ * @ret_why:     the same
+ *
+ * Each part's roots get the part's own names before they are linked, and what the result asks of
+ * the host is looked at afterwards.
+ *
+ * Return: 0, or -1 when it is refused.
+ */
+int compiler_compose(const struct compiler_composition *composition, unsigned threads,
+                     struct compiler_output *ret, char *ret_why) MUST_USE;
+
+/* The same for any host: the code is Wasm, and the parts share all that they import. */
+int compiler_link(const struct compiler_composition *composition, struct compiler_output *ret,
+                  char *ret_why) MUST_USE;
+
+/* Only the description of what compiler_compile() would compile; the code is empty. */
+int compiler_describe(const uint8_t *wasm, size_t length, struct compiler_output *ret,
+                      char *ret_why) MUST_USE;
 
 /**
  * compiler_identity() - equal identities put out interchangeable code

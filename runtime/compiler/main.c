@@ -3,10 +3,16 @@
  * skep-compiler: one job, one process, one sandbox.
  *
  *     skep-compiler compile [--memory-bytes N] [--cpu-seconds N] [--accept-missing NAMES]
- *         descriptor 3: the component or core module, read from its start
+ *                           [--parts N]
+ *         descriptor 3: the component or core module, read from its start; with --parts the recipe
  *         descriptor 4: native code is written here
  *         descriptor 5: the description (compiler.h) is written here
  *         status 0: done; 1: refused, and descriptor 5 holds one sentence instead; a signal: a limit
+ *         descriptor 6 and so on: the components of the recipe, with --parts
+ *     skep-compiler describe …
+ *         the same with nothing written to descriptor 4
+ *     skep-compiler link --parts N …
+ *         the same with one component written to descriptor 4, for any host
  *     skep-compiler identity
  *         prints compiler_identity() as a line
  *
@@ -38,7 +44,8 @@
 #include "base/text.h"
 #include "runtime/sandbox/sandbox.h"
 
-enum { FD_WASM = 3, FD_CODE = 4, FD_DESCRIPTION = 5, FDS = 6 };
+enum { FD_WASM = 3, FD_CODE = 4, FD_DESCRIPTION = 5, FD_PARTS = 6 };
+enum aim { AIM_CODE, AIM_DESCRIPTION, AIM_WASM };
 enum { THREADS = 2 };
 enum { STATUS_DONE, STATUS_REFUSED, STATUS_USAGE };
 
@@ -53,6 +60,7 @@ struct options {
 #include "runtime/compiler/options.def"
 #undef OPTION
     uint32_t accepted; /* walls that may be missing */
+    enum aim aim;
 };
 
 static const struct option {
@@ -130,7 +138,7 @@ static int watch_limits(const struct options *options, struct fault *why)
 static int enter_sandbox(const struct options *options, struct fault *why)
 {
     const struct sandbox_options wanted = {
-        .fds_kept = FDS,
+        .fds_kept = FD_PARTS + (uint32_t)options->parts,
         .memory_bytes = options->memory_bytes,
         .accepted = options->accepted,
         .file_bytes = CODE_BYTES_MAX,
@@ -176,27 +184,76 @@ static void stand_back(void)
     }
 }
 
-static int compile(const struct options *options, struct fault *why)
+/* All parts one behind the other in @bytes. */
+static int read_parts(size_t count, struct buf *bytes, struct compiler_range *ret, struct fault *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        AUTO(buf_fini) struct buf part = BUF(COMPILER_WASM_BYTES_MAX);
+
+        TRY(fs_read_fd(FD_PARTS + (int)i, "a component", &part, why));
+        buf_put(bytes, part.data, part.length);
+        ret[i].length = part.length;
+    }
+    TRY(buf_check(bytes, "the components of one pod", why));
+    for (size_t i = 0, at = 0; i < count; i++) {
+        ret[i].data = bytes->data + at;
+        at += ret[i].length;
+    }
+    return 0;
+}
+
+static int compose(const struct options *options, struct compiler_output *ret, char *sentence,
+                   struct fault *why)
+{
+    AUTO(buf_fini) struct buf recipe = BUF(COMPILER_RECIPE_BYTES_MAX);
+    AUTO(buf_fini) struct buf bytes = BUF(COMPILER_WASM_BYTES_MAX);
+    struct compiler_range parts[COMPILER_PARTS_MAX] = {{0}};
+    struct compiler_composition composition = {.parts = parts, .count = options->parts};
+
+    TRY(fs_read_fd(FD_WASM, "the recipe", &recipe, why));
+    TRY(read_parts(composition.count, &bytes, parts, why));
+    composition.recipe = (struct compiler_range){recipe.data, recipe.length};
+    if (options->aim == AIM_WASM) {
+        return compiler_link(&composition, ret, sentence);
+    }
+    return compiler_compose(&composition, THREADS, ret, sentence);
+}
+
+static int work(const struct options *options, struct compiler_output *ret, char *sentence,
+                struct fault *why)
 {
     AUTO(buf_fini) struct buf wasm = BUF(COMPILER_WASM_BYTES_MAX);
+
+    if (options->parts > 0) {
+        return compose(options, ret, sentence, why);
+    }
+    TRY(fs_read_fd(FD_WASM, "the component", &wasm, why));
+    if (options->aim == AIM_DESCRIPTION) {
+        return compiler_describe(wasm.data, wasm.length, ret, sentence);
+    }
+    return compiler_compile(wasm.data, wasm.length, THREADS, ret, sentence);
+}
+
+static int compile(const struct options *options, struct fault *why)
+{
     AUTO(compiler_output_fini) struct compiler_output output = {0};
     char sentence[COMPILER_WHY_MAX] = "";
 
     stand_back();
     TRY(enter_sandbox(options, why));
-    TRY(fs_read_fd(FD_WASM, "the component", &wasm, why));
-    if (compiler_compile(wasm.data, wasm.length, THREADS, &output, sentence) < 0) {
-        return fault(why, FAULT_INVALID, "%s", sentence);
+    if (work(options, &output, sentence, why) < 0) {
+        return sentence[0] != '\0' ? fault(why, FAULT_INVALID, "%s", sentence) : -1;
     }
-    TRY(write_bytes(FD_CODE, &output.code, "the native code", why));
+    TRY(write_bytes(FD_CODE, &output.code, "the code", why));
     return write_bytes(FD_DESCRIPTION, &output.description, "the description", why);
 }
 
 static int say_usage(void)
 {
-    (void)fputs("usage: skep-compiler compile [--memory-bytes N] [--cpu-seconds N]\n"
-                "                             [--accept-missing NAMES]\n"
-                "           with descriptors 3 (Wasm), 4 (native code), 5 (description)\n"
+    (void)fputs("usage: skep-compiler compile|describe|link [--memory-bytes N] [--cpu-seconds N]\n"
+                "                             [--accept-missing NAMES] [--parts N]\n"
+                "           with descriptors 3 (Wasm or recipe), 4 (code), 5 (description),\n"
+                "           6 to 5 + N (Wasm)\n"
                 "       skep-compiler identity\n",
                 stderr);
     return STATUS_USAGE;
@@ -218,18 +275,40 @@ static bool option_read(const char *name, const char *value, struct options *ret
     return false;
 }
 
-static int compile_verb(int argc, char *const *argv)
+static bool verb_read(const char *name, enum aim *ret)
+{
+    static const char *const verbs[] = {
+        [AIM_CODE] = "compile", [AIM_DESCRIPTION] = "describe", [AIM_WASM] = "link"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+        if (strcmp(name, verbs[i]) == 0) {
+            *ret = (enum aim)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A recipe is of parts; one component has no recipe and is not linked. */
+static bool makes_sense(const struct options *options)
+{
+    return options->aim == AIM_CODE || (options->aim == AIM_WASM) == (options->parts > 0);
+}
+
+static int compile_verb(enum aim aim, int argc, char *const *argv)
 {
     struct options options = defaults;
     struct fault why = {0};
+
+    options.aim = aim;
 
     for (int i = 0; i < argc; i += 2) {
         if (i + 1 == argc || !option_read(argv[i], argv[i + 1], &options)) {
             return say_usage();
         }
     }
-    for (int fd = FD_WASM; fd < FDS; fd++) {
-        if (fcntl(fd, F_GETFD) < 0) {
+    for (int fd = FD_WASM; fd < FD_PARTS + (int)options.parts; fd++) {
+        if (!makes_sense(&options) || fcntl(fd, F_GETFD) < 0) {
             return say_usage();
         }
     }
@@ -253,8 +332,10 @@ static int identity_verb(void)
 
 int main(int argc, char **argv)
 {
-    if (argc >= 2 && strcmp(argv[1], "compile") == 0) {
-        return compile_verb(argc - 2, argv + 2);
+    enum aim aim;
+
+    if (argc >= 2 && verb_read(argv[1], &aim)) {
+        return compile_verb(aim, argc - 2, argv + 2);
     }
     if (argc == 2 && strcmp(argv[1], "identity") == 0) {
         return identity_verb();

@@ -236,8 +236,8 @@ static long unknown_index(const struct search *search)
     return -1;
 }
 
-/* Which other versions there are, or what the compiler knows of the host's. */
-static int missing_word(const struct search *search, size_t unknown, struct fault *why)
+/* What nobody serves: in which other version there is it, or what the compiler knows of the host. */
+static int missing(const struct search *search, size_t unknown, struct fault *why)
 {
     const struct plan_candidate *consumer = candidate(search, search->consumer);
     const char *hint = node_string(node_item(consumer->hints, unknown));
@@ -251,6 +251,9 @@ static int missing_word(const struct search *search, size_t unknown, struct faul
                          consumer->name, search->import, candidate(search, other->candidate)->name,
                          older ? "only the older" : "another version of it,", other->name);
         }
+    }
+    if (search->offers->scene->is_open) {
+        return OFFERS_NOBODY;
     }
     if (hint && strncmp(hint, "it ", 3) == 0) {
         return fault(why, FAULT_STATE, "%.60s %.300s", consumer->name, hint + 3);
@@ -277,8 +280,5 @@ int offers_find(const struct offers *offers, size_t consumer, const char *import
         return OFFERS_FOUND;
     }
     unknown = unknown_index(&search);
-    if (unknown >= 0 && !offers->scene->is_open) {
-        return missing_word(&search, (size_t)unknown, why);
-    }
-    return OFFERS_NOBODY;
+    return unknown < 0 ? OFFERS_NOBODY : missing(&search, (size_t)unknown, why);
 }

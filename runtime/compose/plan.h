@@ -54,7 +54,7 @@ struct plan_scene {
     size_t count; /* at most PLAN_CANDIDATES_MAX */
     const struct plan_link *links;
     size_t links_count;
-    bool is_open; /* imports may stay unbound: somebody else will link the result */
+    bool is_open; /* what nobody has in any version may stay unbound */
 };
 
 /* Names are borrowed from the descriptions. */

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "runtime/grant/grant.h"
 
-enum { DESCRIPTION_MAX = 1024 * 1024, LIST_MAX = 1000, KIND_MAX = 16 };
+enum { DESCRIPTION_MAX = 1024 * 1024, LIST_MAX = 4096, KIND_MAX = 16 };
 
 struct fields {
     int64_t version;

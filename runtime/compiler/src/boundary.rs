@@ -5,7 +5,7 @@
 
 use crate::limits::{STACK_BYTES, THREAD_STACK_BYTES};
 use crate::refusal::{Refusal, Result, SENTENCE_MAX};
-use crate::{Output, compile, engine, identity, memory};
+use crate::{Output, compile, compile_composed, engine, identity, link, look, memory};
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +15,46 @@ use std::sync::{Mutex, PoisonError};
 pub struct Bytes {
     data: *mut u8,
     length: usize,
+}
+
+/// struct compiler_range
+#[repr(C)]
+pub struct Range {
+    data: *const u8,
+    length: usize,
+}
+
+impl Range {
+    /// # Safety
+    /// There are `length` bytes, which live as long as the call.
+    unsafe fn slice<'a>(&self) -> &'a [u8] {
+        match self.length {
+            0 => &[],
+            // SAFETY: the caller's promise.
+            _ => unsafe { std::slice::from_raw_parts(self.data, self.length) },
+        }
+    }
+}
+
+/// struct compiler_composition
+#[repr(C)]
+pub struct Composition {
+    recipe: Range,
+    parts: *const Range,
+    count: usize,
+}
+
+impl Composition {
+    /// # Safety
+    /// All that it points to is there, and lives as long as the call.
+    unsafe fn read<'a>(&self) -> (&'a [u8], Vec<&'a [u8]>) {
+        let parts = (0..self.count).map(|index| {
+            // SAFETY: the caller's promise.
+            unsafe { (*self.parts.add(index)).slice() }
+        });
+        // SAFETY: the caller's promise.
+        (unsafe { self.recipe.slice() }, parts.collect())
+    }
 }
 
 /// struct compiler_output
@@ -73,6 +113,27 @@ unsafe fn put_sentence(refusal: &Refusal, ret: *mut c_char) {
     }
 }
 
+/// # Safety
+/// `ret` is there, and `ret_why` has room for COMPILER_WHY_MAX bytes.
+unsafe fn put_output(done: Result<Output>, ret: *mut CompilerOutput, ret_why: *mut c_char) -> i32 {
+    match done {
+        Ok(Output { code, description }) => {
+            let output = CompilerOutput {
+                code: Bytes::give(code),
+                description: Bytes::give(description.into_bytes()),
+            };
+            // SAFETY: the caller's promise.
+            unsafe { ret.write(output) };
+            0
+        }
+        Err(refusal) => {
+            // SAFETY: the caller's promise.
+            unsafe { put_sentence(&refusal, ret_why) };
+            -1
+        }
+    }
+}
+
 /// The pool of threads is the process's: the first job's number stays.
 fn bound_threads(threads: usize) -> Result<()> {
     static BOUND: Mutex<bool> = Mutex::new(false);
@@ -100,30 +161,69 @@ pub unsafe extern "C" fn compiler_compile(
     ret_why: *mut c_char,
 ) -> i32 {
     // SAFETY: the caller's promise.
-    let wasm = match length {
-        0 => &[],
-        _ => unsafe { std::slice::from_raw_parts(wasm, length) },
-    };
+    let wasm = unsafe { Range { data: wasm, length }.slice() };
     let done = guarded(|| {
         bound_threads(threads as usize)?;
         compile(&engine()?, wasm)
     });
-    match done {
-        Ok(Output { code, description }) => {
-            let output = CompilerOutput {
-                code: Bytes::give(code),
-                description: Bytes::give(description.into_bytes()),
-            };
-            // SAFETY: the caller's promise.
-            unsafe { ret.write(output) };
-            0
-        }
-        Err(refusal) => {
-            // SAFETY: the caller's promise.
-            unsafe { put_sentence(&refusal, ret_why) };
-            -1
-        }
-    }
+    // SAFETY: the caller's promise.
+    unsafe { put_output(done, ret, ret_why) }
+}
+
+/// compiler_describe()
+///
+/// # Safety
+/// As compiler.h says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn compiler_describe(
+    wasm: *const u8,
+    length: usize,
+    ret: *mut CompilerOutput,
+    ret_why: *mut c_char,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    let wasm = unsafe { Range { data: wasm, length }.slice() };
+    let done = guarded(|| look(wasm));
+    // SAFETY: the caller's promise.
+    unsafe { put_output(done, ret, ret_why) }
+}
+
+/// compiler_compose()
+///
+/// # Safety
+/// As compiler.h says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn compiler_compose(
+    composition: *const Composition,
+    threads: u32,
+    ret: *mut CompilerOutput,
+    ret_why: *mut c_char,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    let (recipe, parts) = unsafe { (*composition).read() };
+    let done = guarded(|| {
+        bound_threads(threads as usize)?;
+        compile_composed(&engine()?, recipe, &parts)
+    });
+    // SAFETY: the caller's promise.
+    unsafe { put_output(done, ret, ret_why) }
+}
+
+/// compiler_link()
+///
+/// # Safety
+/// As compiler.h says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn compiler_link(
+    composition: *const Composition,
+    ret: *mut CompilerOutput,
+    ret_why: *mut c_char,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    let (recipe, parts) = unsafe { (*composition).read() };
+    let done = guarded(|| link(recipe, &parts));
+    // SAFETY: the caller's promise.
+    unsafe { put_output(done, ret, ret_why) }
 }
 
 /// compiler_identity()

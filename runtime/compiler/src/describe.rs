@@ -9,6 +9,7 @@ use crate::entry::{Entry, Line, entry, split};
 use crate::limits::DESCRIPTION_MAX;
 use crate::module::Module;
 use crate::refusal::{Result, refuse};
+use crate::slots;
 use crate::survey::{Export, Import, Survey};
 use skep_engine_config::offers;
 use std::collections::BTreeSet;
@@ -30,6 +31,8 @@ pub struct Description {
     wasi: &'static str,
     survey: Survey,
     adapted: Adapted,
+    /// Names of the parts, where it is a composition with slots.
+    parts: Vec<String>,
 }
 
 /// Decides what a component is; refuses one that wants to be run in a way no host here knows.
@@ -41,7 +44,12 @@ pub fn describe(survey: Survey, adapted: Adapted) -> Result<Description> {
         None => "library",
     };
     let line = entry.map_or_else(|| library_line(&survey), |(_, line)| line);
-    Ok(Description { kind, wasi: line.text(), survey, adapted })
+    Ok(Description { kind, wasi: line.text(), survey, adapted, parts: Vec::new() })
+}
+
+/// The same of a composition: what its slots import is said of the parts.
+pub fn describe_composed(survey: Survey, parts: Vec<String>) -> Result<Description> {
+    Ok(Description { parts, ..describe(survey, Adapted::None)? })
 }
 
 /// What a plain command of preview 1 is. Its imports were checked, so none is unknown.
@@ -52,7 +60,7 @@ pub fn describe_plain(module: &Module) -> Description {
     let imports = names.into_iter().map(import).collect();
     let exports = vec![Export { name: "_start".to_string(), instance: false }];
     let survey = Survey { imports, exports };
-    Description { kind: "command", wasi: "0.1", survey, adapted: Adapted::P1 }
+    Description { kind: "command", wasi: "0.1", survey, adapted: Adapted::P1, parts: Vec::new() }
 }
 
 /// A library belongs to 0.3 as soon as it touches it.
@@ -70,9 +78,28 @@ impl Description {
     /// Imports that somebody has to implement and the host does not.
     fn unknown(&self) -> impl Iterator<Item = &str> {
         let open = self.survey.imports.iter().filter(|import| {
-            import.needs_host && !(import.instance && offers::linked(&import.name))
+            import.needs_host && !(import.instance && offers::linked(self.of_slot(&import.name).1))
         });
         open.map(|import| import.name.as_str())
+    }
+
+    /// The part that has an import in its slot, and the import's own name.
+    fn of_slot<'a>(&'a self, import: &'a str) -> (Option<&'a str>, &'a str) {
+        let found = slots::split(import).and_then(|(slot, name)| {
+            let part = self.parts.get(slot.parse::<usize>().ok()?)?;
+            Some((Some(part.as_str()), name))
+        });
+        found.unwrap_or((None, import))
+    }
+
+    /// One sentence on an import that is unknown.
+    fn hint(&self, import: &str) -> String {
+        let (part, name) = self.of_slot(import);
+        let words = offers::explain(name);
+        match (part, words.strip_prefix("it imports ")) {
+            (Some(part), Some(rest)) => format!("{part} imports {rest}"),
+            _ => words,
+        }
     }
 
     /// The document on descriptor 5; the shape is documented in compiler.h.
@@ -86,7 +113,10 @@ impl Description {
         put_list(&mut out, "imports", self.survey.imports.iter().map(|import| &import.name));
         put_list(&mut out, "exports", self.survey.exports.iter().map(|export| &export.name));
         put_list(&mut out, "unknown", self.unknown());
-        put_list(&mut out, "hints", self.unknown().map(offers::explain));
+        put_list(&mut out, "hints", self.unknown().map(|import| self.hint(import)));
+        if !self.parts.is_empty() {
+            let _ = write!(out, ",\"parts\":{}", self.parts.len());
+        }
         let _ = write!(
             out,
             ",\"adapted\":\"{adapted}\",\"wasm_bytes\":{wasm_bytes},\"code_bytes\":{code_bytes}}}"

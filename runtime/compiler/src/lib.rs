@@ -6,6 +6,7 @@
 
 mod adapt;
 mod boundary;
+mod compose;
 mod describe;
 mod detect;
 mod entry;
@@ -16,11 +17,15 @@ mod memory;
 mod module;
 mod plain;
 mod readapt;
+mod recipe;
 mod refusal;
 mod rename;
+mod roots;
+mod slots;
 mod survey;
 
-use describe::{Adapted, Description, describe, describe_plain};
+use compose::{Composed, Roots};
+use describe::{Adapted, Description, describe, describe_composed, describe_plain};
 use detect::{Form, form};
 use refusal::{Refusal, Result};
 use std::borrow::Cow;
@@ -42,13 +47,42 @@ struct Prepared<'a> {
 
 /// One job from beginning to end.
 pub(crate) fn compile(engine: &Engine, wasm: &[u8]) -> Result<Output> {
-    let Prepared { form, bytes, description } = prepare(wasm)?;
+    finish(engine, prepare(wasm)?, wasm.len())
+}
+
+/// What a component is, without native code.
+pub(crate) fn look(wasm: &[u8]) -> Result<Output> {
+    let description = prepare(wasm)?.description.json(wasm.len(), 0)?;
+    Ok(Output { code: Vec::new(), description })
+}
+
+/// The same for several components that a recipe makes one: each has its own roots.
+pub(crate) fn compile_composed(engine: &Engine, recipe: &[u8], parts: &[&[u8]]) -> Result<Output> {
+    let recipe = recipe::read(recipe)?;
+    let Composed { bytes, outside } = compose::compose(&recipe, parts, Roots::Separate)?;
+    let names = recipe.parts.into_iter().map(|part| part.name).collect();
+    let description = describe_composed(outside, names)?;
+    let prepared = Prepared { form: Form::Component, bytes: Cow::Owned(bytes), description };
+    finish(engine, prepared, parts.iter().map(|part| part.len()).sum())
+}
+
+/// Several components become one for any host: what comes out is Wasm.
+pub(crate) fn link(recipe: &[u8], parts: &[&[u8]]) -> Result<Output> {
+    let recipe = recipe::read(recipe)?;
+    let Composed { bytes, outside } = compose::compose(&recipe, parts, Roots::Merged)?;
+    let wasm_bytes = parts.iter().map(|part| part.len()).sum();
+    let description = describe(outside, Adapted::None)?.json(wasm_bytes, bytes.len())?;
+    Ok(Output { code: bytes, description })
+}
+
+fn finish(engine: &Engine, prepared: Prepared<'_>, wasm_bytes: usize) -> Result<Output> {
+    let Prepared { form, bytes, description } = prepared;
     let code = match form {
         Form::Module => engine.precompile_module(&bytes),
         Form::Component => engine.precompile_component(&bytes),
     };
     let code = code.map_err(|error| not_compiled(form, &error))?;
-    let description = description.json(wasm.len(), code.len())?;
+    let description = description.json(wasm_bytes, code.len())?;
     Ok(Output { code, description })
 }
 
@@ -67,12 +101,15 @@ fn prepare_module(wasm: &[u8]) -> Result<Prepared<'_>> {
         return Ok(Prepared { form: Form::Module, bytes: Cow::Borrowed(wasm), description });
     }
     let component = adapt::adapt(wasm, &module)?;
-    let description = describe(survey(&component)?, Adapted::P1)?;
+    let outside = survey(&component)?;
+    slots::check(&outside)?;
+    let description = describe(outside, Adapted::P1)?;
     Ok(Prepared { form: Form::Component, bytes: Cow::Owned(component), description })
 }
 
 fn prepare_component(wasm: &[u8]) -> Result<Prepared<'_>> {
     let outside = survey(wasm)?;
+    slots::check(&outside)?;
     let (form, bytes, adapted) = match readapt::readapt(wasm, &outside) {
         Some(inner) => (Form::Module, inner, Adapted::Readapted),
         None => (Form::Component, Cow::Borrowed(wasm), Adapted::None),

@@ -25,3 +25,15 @@ pub const STACK_BYTES: usize = 32 << 20;
 
 /// Stack of the threads that compile functions.
 pub const THREAD_STACK_BYTES: usize = 8 << 20;
+
+/// Components of a composition: the engine has so many slots.
+pub const PARTS_MAX: usize = 64;
+
+/// Links between them.
+pub const EDGES_MAX: usize = 4096;
+
+/// Bytes of a recipe.
+pub const RECIPE_MAX: usize = 1 << 20;
+
+/// Imports of a composition: each part has roots of its own.
+pub const OUTER_IMPORTS_MAX: usize = 4096;

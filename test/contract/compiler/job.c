@@ -23,7 +23,7 @@
 #include "base/fs.h"
 #include "base/process.h"
 
-enum { ARGUMENTS_MAX = 8, WAIT_MS = 30000, FILE_MAX = 256 << 20 };
+enum { ARGUMENTS_MAX = 8, WAIT_MS = 300000, FILE_MAX = 256 << 20 };
 
 static const char *program(void)
 {
@@ -95,16 +95,25 @@ struct job job_new(void)
     return (struct job){.code = memory_file("code"), .description = memory_file("description")};
 }
 
-void job_start(struct job *job, int wasm, const char *const *options)
+void job_start_parts(struct job *job, const char *verb, const int *wasm, size_t count,
+                     const char *const *options)
 {
-    const char *argv[ARGUMENTS_MAX] = {"skep-compiler", "compile"};
-    const int fds[] = {wasm, job->code, job->description};
+    const char *argv[ARGUMENTS_MAX] = {"skep-compiler", verb};
+    int fds[PROCESS_FDS_MAX] = {wasm[0], job->code, job->description};
 
     for (size_t i = 0; options && options[i]; i++) {
         assert_true(i + 3 < ARGUMENTS_MAX);
         argv[i + 2] = options[i];
     }
-    job->pid = start(argv, -1, fds, ARRAY_SIZE(fds));
+    for (size_t i = 1; i < count; i++) {
+        fds[2 + i] = wasm[i];
+    }
+    job->pid = start(argv, -1, fds, 2 + count);
+}
+
+void job_start(struct job *job, int wasm, const char *const *options)
+{
+    job_start_parts(job, "compile", &wasm, 1, options);
 }
 
 struct outcome job_end(struct job *job)

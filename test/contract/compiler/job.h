@@ -29,7 +29,10 @@ struct outcome {
 struct job job_new(void);
 /* Start on a descriptor with Wasm; @options is ended by NULL and may be NULL for none. */
 void job_start(struct job *job, int wasm, const char *const *options);
-/* Wait for its end; at most half a minute. */
+/* The same for any verb; the first descriptor is the recipe, the others are its parts. */
+void job_start_parts(struct job *job, const char *verb, const int *wasm, size_t count,
+                     const char *const *options);
+/* Wait for its end; at most five minutes: it stands back for all others of the machine. */
 struct outcome job_end(struct job *job);
 /* Both, on bytes. */
 struct outcome job_run(const void *bytes, size_t length, const char *const *options);

@@ -104,6 +104,7 @@ static void a_version_that_is_too_old_is_named(void **state)
 {
     POD({"app", PLAN_CONTAINER, "a:b/c@1.2.0", ""}, {"vault", PLAN_CONTAINER, "", "a:b/c@1.1.7 a:b/c@0.1.0"});
     (void)state;
+    pod->scene.is_open = true;
     pod_expect_failure(pod, 0, "app imports a:b/c@1.2.0, and vault exports only the older a:b/c@1.1.7");
 }
 
