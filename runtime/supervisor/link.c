@@ -56,10 +56,10 @@ static void scene_fill(struct scene *scene, struct run *run)
 }
 
 /* A line of ours where the container's own lines go; lost where nobody takes it now. */
-static void say(const struct run *run, const char *text)
+void link_say(const struct run *run, const char *what, const char *text)
 {
     char line[FAULT_TEXT_MAX + 64];
-    int length = snprintf(line, sizeof(line), "skep: waits to be linked: %s\n", text);
+    int length = snprintf(line, sizeof(line), "skep: %s: %s\n", what, text);
 
     if (run->stdio.err >= 0 && length > 0) {
         ssize_t written = write(run->stdio.err, line,
@@ -89,7 +89,7 @@ static void link_wait(struct run *run, const struct fault *open)
     }
     if (!link->is_told) {
         link->is_told = true;
-        say(run, open->text);
+        link_say(run, "waits to be linked", open->text);
     }
 }
 

@@ -45,5 +45,8 @@ void link_try(struct run *run);
 own struct worker_task_grant *link_grants(const struct run *run) MUST_USE;
 void link_grants_free(own struct worker_task_grant *grants, size_t count);
 
+/* A line on the guest's stderr: what happens to it, and why. */
+void link_say(const struct run *run, const char *what, const char *text);
+
 /* Gives up and forgets all. */
 void link_end(struct run *run);

@@ -36,6 +36,7 @@ void run_fail(struct run *run, const struct fault *why)
     struct fault copy = *why;
 
     if (run->is_announced) {
+        link_say(run, "failed", copy.text);
         exit_told(run, RUN_FAILED, 128, copy.text);
         return;
     }
