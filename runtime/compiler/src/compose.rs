@@ -15,6 +15,7 @@ use crate::refusal::{Refusal, Result, refuse};
 use crate::roots::{is_root, is_shared};
 use crate::slots;
 use crate::survey::{Survey, survey, survey_composed};
+use crate::wiring;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use wac_graph::types::Package;
@@ -54,6 +55,10 @@ pub fn compose(recipe: &Recipe, bytes: &[&[u8]], roots: Roots) -> Result<Compose
     }
     let bytes = link(recipe, &parts, roots)?;
     let outside = survey_composed(&bytes)?;
+    wiring::check(&bytes, &|import| match part_of(import, recipe) {
+        Some((part, root)) => format!("{root} of {}", part.name),
+        None => import.to_string(),
+    })?;
     if roots == Roots::Separate {
         check_outside(&outside, recipe)?;
     }
@@ -181,15 +186,18 @@ fn words(what: &str, error: &anyhow::Error) -> Refusal {
     Refusal::new(format_args!("{what}: {error:#}"))
 }
 
+/// Whose root an import in a slot is, and which.
+fn part_of<'a>(import: &'a str, recipe: &'a Recipe) -> Option<(&'a Part, &'a str)> {
+    let (slot, root) = slots::split(import)?;
+    let part = recipe.parts.get(slot.parse::<usize>().ok()?)?;
+    is_root(root).then_some((part, root))
+}
+
 /// What the host is asked for: roots in the slots of this composition, types of handles, and types.
 fn check_outside(outside: &Survey, recipe: &Recipe) -> Result<()> {
     for import in &outside.imports {
-        let slot = |name| -> Option<&Part> {
-            let (slot, root) = slots::split(name)?;
-            let part = recipe.parts.get(slot.parse::<usize>().ok()?)?;
-            is_root(root).then_some(part)
-        };
-        if slot(&import.name).is_some() || is_shared(&import.name) || !import.needs_host {
+        let is_slot = part_of(&import.name, recipe).is_some();
+        if is_slot || is_shared(&import.name) || !import.needs_host {
             continue;
         }
         refuse!(

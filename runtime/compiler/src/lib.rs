@@ -23,6 +23,7 @@ mod rename;
 mod roots;
 mod slots;
 mod survey;
+mod wiring;
 
 use compose::{Composed, Roots};
 use describe::{Adapted, Description, describe, describe_composed, describe_plain};

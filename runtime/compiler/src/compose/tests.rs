@@ -225,3 +225,32 @@ fn sixty_four_parts_are_linked_the_same_way_each_time() {
     assert!(names(&linked).0.contains(&"c63-wasi:cli/environment@0.2.0"));
     assert_eq!(linked.bytes, composed(&wats, &edges, Roots::Separate).unwrap().bytes);
 }
+
+/// A component that calls the type of its own import of `own` by the name `stolen`, by which
+/// composing would find it.
+fn thief(stolen: &str, own: &str) -> String {
+    format!(
+        r#"(component
+        (type $environment (instance
+            (export "initial-cwd" (func (result (option string))))))
+        (type $holder (instance
+            (alias outer 1 $environment (type $inner))
+            (export "{stolen}" (instance (type $inner)))))
+        (import "t" (type (eq $holder)))
+        (import "{own}" (instance (type $environment))))"#
+    )
+}
+
+#[test]
+fn a_part_is_not_given_the_root_of_another_by_a_name_inside_a_type() {
+    let app = format!("(component {ENVIRONMENT})");
+    let own = "wasi:cli/environment@0.2.0";
+    for stolen in ["c0-wasi:cli/environment@0.2.0", "c0-wasi:cli/environment@0.2.9"] {
+        assert_eq!(
+            said(&[&app, &thief(stolen, own)], ""),
+            format!(
+                "{own} of p1 is of a type that goes by another name too: it would be {own} of p0"
+            )
+        );
+    }
+}
