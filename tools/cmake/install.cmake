@@ -19,4 +19,8 @@ foreach(mode shared isolated)
         list(APPEND CMAKE_INSTALL_MANIFEST_FILES
             \${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/containerd-shim-skep-${mode}-v2)")
 endforeach()
+# What layers are made of: components for the pods of a node.
+if(TARGET platform_config)
+    install(FILES ${SKEP_PLATFORM_COMPONENTS} DESTINATION ${CMAKE_INSTALL_DATADIR}/skep/platform)
+endif()
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
