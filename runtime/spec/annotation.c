@@ -11,6 +11,9 @@
 #include "base/text.h"
 #include "runtime/spec/spec.h"
 
+/* By which CRI tells a container its name: containerd's pkg/cri/annotations. */
+#define CONTAINER_NAME "io.kubernetes.cri.container-name"
+
 struct row {
     const char *key; /* after the prefix */
     int (*read)(const struct row *row, const char *value, struct annotations *ret,
@@ -135,33 +138,53 @@ static const struct row rows[] = {
 #undef TEXT
 };
 
-static const struct row *find_row(const char *key)
+/* The row of a key, and the container that it is for; NULL: for all. */
+static const struct row *find_row(const char *key, const char **ret_container)
 {
+    size_t length = strcspn(key, ".");
+
+    *ret_container = key[length] == '.' ? key + length + 1 : NULL;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        if (strcmp(rows[i].key, key) == 0) {
+        if (strlen(rows[i].key) == length && strncmp(rows[i].key, key, length) == 0) {
             return &rows[i];
         }
     }
     return NULL;
 }
 
-int annotations_read(const struct spec *spec, struct annotations *ret, struct fault *why)
+/* Those for all containers, or, with a name, those for that container. */
+static int read_for(const struct spec *spec, const char *name, struct annotations *ret,
+                    struct fault *why)
 {
     const size_t prefix = sizeof(ANNOTATION_PREFIX) - 1;
-    struct annotations all = {0};
 
     for (size_t i = 0; i < spec->annotations_count; i++) {
         const struct spec_pair *pair = &spec->annotations[i];
+        const char *container = NULL;
         const struct row *row = NULL;
 
         if (strncmp(pair->key, ANNOTATION_PREFIX, prefix) != 0) {
             continue;
         }
-        row = find_row(pair->key + prefix);
+        row = find_row(pair->key + prefix, &container);
         if (!row) {
             return fault(why, FAULT_INVALID, "annotation %.100s is not known", pair->key);
         }
-        TRY(row->read(row, pair->value, &all, why));
+        if (container && name ? strcmp(container, name) == 0 : !container && !name) {
+            TRY(row->read(row, pair->value, ret, why));
+        }
+    }
+    return 0;
+}
+
+int annotations_read(const struct spec *spec, struct annotations *ret, struct fault *why)
+{
+    const char *name = spec_annotation(spec, CONTAINER_NAME);
+    struct annotations all = {0};
+
+    TRY(read_for(spec, NULL, &all, why));
+    if (name) {
+        TRY(read_for(spec, name, &all, why));
     }
     *ret = all;
     return 0;

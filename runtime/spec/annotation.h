@@ -34,6 +34,10 @@ struct annotations {
 
 /**
  * annotations_read() - read all of ours
+ *
+ * A pod's annotations reach all of its containers: "skep.dev/KEY.CONTAINER" is for the one of that
+ * name alone, and counts for it in place of "skep.dev/KEY".
+ *
  * @spec: where they are
  * @ret:  what they say
  * @why:  FAULT_INVALID naming key and value, and what would be right

@@ -87,6 +87,37 @@ static void an_allow_list_is_taken_rule_by_rule(void **state)
     }
 }
 
+static void a_key_may_be_for_one_container(void **state)
+{
+    struct spec_pair pairs[] = {
+        {"skep.dev/network.app", "none"},    {"skep.dev/network", "pod"},
+        {"skep.dev/port.db", "nonsense"},    {"skep.dev/port", "9090"},
+        {"skep.dev/requests.app.b", "7"},    {"io.kubernetes.cri.container-name", "app"},
+    };
+    struct spec spec = {.annotations = pairs, .annotations_count = ARRAY_SIZE(pairs)};
+    struct annotations said = {0};
+    struct fault why = {0};
+
+    (void)state;
+    assert_int_equal(annotations_read(&spec, &said, &why), 0);
+    assert_string_equal(said.network, "none");
+    assert_int_equal(said.port, 9090);
+    assert_int_equal(said.requests, 0);
+
+    pairs[5].value = "app.b";
+    assert_int_equal(annotations_read(&spec, &said, &why), 0);
+    assert_string_equal(said.network, "pod");
+    assert_int_equal(said.requests, 7);
+
+    pairs[5].value = "db";
+    assert_true(annotations_read(&spec, &said, &why) < 0);
+    assert_non_null(strstr(why.text, "nonsense"));
+
+    pairs[5].key = "io.kubernetes.cri.sandbox-id"; /* not in a pod: it has no name */
+    assert_int_equal(annotations_read(&spec, &said, &why), 0);
+    assert_string_equal(said.network, "pod");
+}
+
 static void a_key_that_nobody_knows_is_refused_by_name(void **state)
 {
     struct annotations said = {0};
@@ -95,6 +126,8 @@ static void a_key_that_nobody_knows_is_refused_by_name(void **state)
     (void)state;
     assert_true(read_one("skep.dev/prot", "80", &said, &why) < 0);
     assert_string_equal(why.text, "annotation skep.dev/prot is not known");
+    assert_true(read_one("skep.dev/prot.app", "80", &said, &why) < 0);
+    assert_string_equal(why.text, "annotation skep.dev/prot.app is not known");
     assert_true(read_one("skep.dev/", "80", &said, &why) < 0);
 }
 
@@ -141,6 +174,7 @@ int main(void)
         cmocka_unit_test(each_key_sets_its_field),
         cmocka_unit_test(the_default_word_can_be_said),
         cmocka_unit_test(an_allow_list_is_taken_rule_by_rule),
+        cmocka_unit_test(a_key_may_be_for_one_container),
         cmocka_unit_test(a_key_that_nobody_knows_is_refused_by_name),
         cmocka_unit_test(a_value_out_of_bounds_is_refused_with_what_would_be_right),
     };
