@@ -13,6 +13,13 @@
 static struct fault why;
 static struct description description;
 
+static int end(void **state)
+{
+    (void)state;
+    description_fini(&description);
+    return 0;
+}
+
 static void kinds_are_read(void **state)
 {
     (void)state;
@@ -51,6 +58,7 @@ static unsigned texts_of(const char *imports)
 
     (void)snprintf(json, sizeof(json), "{\"v\":1,\"kind\":\"command\",\"imports\":[%s],\"unknown\":[]}",
                    imports);
+    description_fini(&description);
     assert_int_equal(description_parse(json, &description, &why), 0);
     return description.texts;
 }
@@ -92,11 +100,11 @@ static void nonsense_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds_are_read),
-        cmocka_unit_test(an_open_import_is_told_in_the_compilers_words),
-        cmocka_unit_test(an_open_import_without_words_is_named),
-        cmocka_unit_test(texts_of_the_network_are_for_who_can_use_them),
-        cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test_setup_teardown(kinds_are_read, NULL, end),
+        cmocka_unit_test_setup_teardown(an_open_import_is_told_in_the_compilers_words, NULL, end),
+        cmocka_unit_test_setup_teardown(an_open_import_without_words_is_named, NULL, end),
+        cmocka_unit_test_setup_teardown(texts_of_the_network_are_for_who_can_use_them, NULL, end),
+        cmocka_unit_test_setup_teardown(nonsense_is_refused, NULL, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
