@@ -50,6 +50,7 @@ cri_config() {
   runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.skep]
   runtime_type = "io.containerd.skep.v2"
+  pod_annotations = ["skep.dev/*"]
 TOML
     [ -z "${E2E_SANDBOXER:-}" ] || echo "  sandboxer = '$E2E_SANDBOXER'"
 }
