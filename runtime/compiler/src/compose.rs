@@ -8,18 +8,23 @@
 
 use crate::adapt;
 use crate::detect::{Form, form};
+use crate::limits::INSTANCES_MAX;
 use crate::module;
 use crate::plain;
 use crate::recipe::{Edge, Part, Recipe};
 use crate::refusal::{Refusal, Result, refuse};
 use crate::roots::{is_root, is_shared};
 use crate::slots;
-use crate::survey::{Survey, survey, survey_composed};
+use crate::survey::{Export, Import, Survey, survey};
 use crate::wiring;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use wac_graph::types::Package;
-use wac_graph::{CompositionGraph, EncodeOptions, InstantiationArgumentError, NodeId};
+use wac_graph::{
+    CompositionGraph, EncodeError, EncodeOptions, InstantiationArgumentError, NodeId, PackageId,
+};
 
 /// Whose roots are whose in the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +58,9 @@ pub fn compose(recipe: &Recipe, bytes: &[&[u8]], roots: Roots) -> Result<Compose
     for edge in &recipe.edges {
         check_edge(edge, &parts)?;
     }
+    check_size(recipe, &parts, roots)?;
     let bytes = link(recipe, &parts, roots)?;
-    let outside = survey_composed(&bytes)?;
+    let outside = survey(&bytes)?;
     wiring::check(&bytes, &|import| match part_of(import, recipe) {
         Some((part, root)) => format!("{root} of {}", part.name),
         None => import.to_string(),
@@ -102,36 +108,88 @@ fn check_edge(edge: &Edge, parts: &[Ready<'_>]) -> Result<()> {
     Ok(())
 }
 
+fn is_bound(recipe: &Recipe, slot: usize, import: &str) -> bool {
+    recipe.edges.iter().any(|edge| edge.consumer == slot && edge.import == import)
+}
+
+/// Said before linking, which takes long over many names.
+fn check_size(recipe: &Recipe, parts: &[Ready<'_>], roots: Roots) -> Result<()> {
+    let mut names = HashSet::new();
+    for (slot, ready) in parts.iter().enumerate() {
+        for Import { name, .. } in &ready.outside.imports {
+            let own = roots == Roots::Separate && is_root(name);
+            if !is_bound(recipe, slot, name) {
+                names.insert((own.then_some(slot), name));
+            }
+        }
+        if names.len() + parts.len() + recipe.edges.len() > INSTANCES_MAX {
+            refuse!(
+                "{} is one component too many: imports, links and components of a composition are at \
+                 most {INSTANCES_MAX} together, and it imports {} interfaces",
+                ready.part.name,
+                ready.outside.imports.len()
+            );
+        }
+    }
+    Ok(())
+}
+
 fn link(recipe: &Recipe, parts: &[Ready<'_>], roots: Roots) -> Result<Vec<u8>> {
+    let exports = &parts[0].outside.exports;
+    let (graph, instances) = graph_of(recipe, parts, roots, &|_| true)?;
+    let encoded = graph.encode(EncodeOptions::default());
+    let bare = exports.iter().any(|export| !export.instance);
+    // A function whose types are another part's can be an export only together with them, in an
+    // interface. In a pod it is left out: nobody could call it. Another host might want it.
+    if matches!(encoded, Err(EncodeError::ValidationFailure { .. }))
+        && bare
+        && roots == Roots::Separate
+    {
+        let (graph, instances) = graph_of(recipe, parts, roots, &|export| export.instance)?;
+        let encoded = graph.encode(EncodeOptions::default());
+        return encoded.map_err(|error| not_encoded(error, parts, &instances));
+    }
+    encoded.map_err(|error| not_encoded(error, parts, &instances))
+}
+
+fn graph_of(
+    recipe: &Recipe,
+    parts: &[Ready<'_>],
+    roots: Roots,
+    exported: &dyn Fn(&Export) -> bool,
+) -> Result<(CompositionGraph, Vec<NodeId>)> {
     let mut graph = CompositionGraph::new();
     let mut instances = Vec::new();
     for (slot, ready) in parts.iter().enumerate() {
-        let bound = |import: &str| {
-            recipe.edges.iter().any(|edge| edge.consumer == slot && edge.import == import)
-        };
         let renamed = slots::rename(&ready.bytes, |import| {
-            (roots == Roots::Separate && is_root(import) && !bound(import))
+            (roots == Roots::Separate && is_root(import) && !is_bound(recipe, slot, import))
                 .then(|| slots::name(slot, import))
         });
-        let renamed = of(ready.part, renamed)?;
-        let package =
-            Package::from_bytes(&format!("skep:part{slot}"), None, renamed, graph.types_mut());
-        let package =
-            of(ready.part, package.map_err(|error| words("it cannot be linked", &error)))?;
-        let package = graph.register_package(package);
-        let package = package.map_err(|error| words("it cannot be linked", &error.into()))?;
-        instances.push(graph.instantiate(package));
+        let package = renamed.and_then(|bytes| add_package(&mut graph, slot, bytes));
+        instances.push(graph.instantiate(of(ready.part, package)?));
     }
     for edge in &recipe.edges {
         add_edge(&mut graph, edge, parts, &instances)?;
     }
-    for export in &parts[0].outside.exports {
+    for export in parts[0].outside.exports.iter().filter(|export| exported(export)) {
         let item = graph.alias_instance_export(instances[0], &export.name);
         let item = item.map_err(|error| words("an export is lost", &error.into()))?;
-        let exported = graph.export(item, &export.name);
-        exported.map_err(|error| words("an export is lost", &error.into()))?;
+        let done = graph.export(item, &export.name);
+        done.map_err(|error| words("an export is lost", &error.into()))?;
     }
-    encode(&graph, parts, &instances)
+    Ok((graph, instances))
+}
+
+/// Some types that are valid WebAssembly make wac-types panic.
+fn add_package(graph: &mut CompositionGraph, slot: usize, bytes: Vec<u8>) -> Result<PackageId> {
+    let name = format!("skep:part{slot}");
+    let read = AssertUnwindSafe(|| Package::from_bytes(&name, None, bytes, graph.types_mut()));
+    let Ok(package) = catch_unwind(read) else {
+        refuse!("it cannot be linked: its imports or exports are of a type that is not known here");
+    };
+    let package = package.map_err(|error| words("it cannot be linked", &error))?;
+    let added = graph.register_package(package);
+    added.map_err(|error| words("it cannot be linked", &error.into()))
 }
 
 fn add_edge(
@@ -154,32 +212,30 @@ fn add_edge(
     })
 }
 
-fn encode(graph: &CompositionGraph, parts: &[Ready<'_>], instances: &[NodeId]) -> Result<Vec<u8>> {
-    use wac_graph::EncodeError;
+fn not_encoded(error: EncodeError, parts: &[Ready<'_>], instances: &[NodeId]) -> Refusal {
     let name = |node| {
         let slot = instances.iter().position(|instance| *instance == node);
         slot.map_or("a component", |slot| parts[slot].part.name.as_str())
     };
-    graph.encode(EncodeOptions { processor: None, ..Default::default() }).map_err(|error| {
-        match error {
-            EncodeError::GraphContainsCycle { node } => Refusal::new(format_args!(
-                "the components import one another in a ring, which {} is part of",
-                name(node)
-            )),
-            EncodeError::ImportTypeMergeConflict { import, first, second, source } => {
-                Refusal::new(format_args!(
-                    "{} and {} import {import}, each with another type: {source:#}",
-                    name(first),
-                    name(second)
-                ))
-            }
-            EncodeError::ValidationFailure { source } => Refusal::new(format_args!(
-                "the components do not fit together: {}",
-                source.message()
-            )),
-            error => words("the components cannot be linked", &error.into()),
+    match error {
+        EncodeError::GraphContainsCycle { node } => Refusal::new(format_args!(
+            "the components import one another in a ring, which {} is part of",
+            name(node)
+        )),
+        EncodeError::ImportTypeMergeConflict { import, first, second, source } => {
+            Refusal::new(format_args!(
+                "{} and {} import {import}, each with another type: {source:#}",
+                name(first),
+                name(second)
+            ))
         }
-    })
+        EncodeError::ValidationFailure { source } => Refusal::new(format_args!(
+            "{} and those it is linked with do not fit together: {}",
+            parts[0].part.name,
+            source.message()
+        )),
+        error => words("the components cannot be linked", &error.into()),
+    }
 }
 
 fn words(what: &str, error: &anyhow::Error) -> Refusal {

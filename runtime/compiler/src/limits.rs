@@ -35,5 +35,5 @@ pub const EDGES_MAX: usize = 4096;
 /// Bytes of a recipe.
 pub const RECIPE_MAX: usize = 1 << 20;
 
-/// Imports of a composition: each part has roots of its own.
-pub const OUTER_IMPORTS_MAX: usize = 4096;
+/// Instances of one component, in Wasmtime: of a composition its imports, parts and links.
+pub const INSTANCES_MAX: usize = 1000;

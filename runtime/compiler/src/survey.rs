@@ -5,7 +5,7 @@
 //! (those the compiler checks).
 //! Does not belong here: what an import means to the host (describe).
 
-use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, NAME_MAX, NESTING_MAX, OUTER_IMPORTS_MAX};
+use crate::limits::{EXPORTS_MAX, IMPORTS_MAX, NAME_MAX, NESTING_MAX};
 use crate::refusal::{Result, refuse};
 use std::collections::HashSet;
 use wasmparser::component_types::{ComponentAnyTypeId, ComponentEntityType, ResourceId};
@@ -35,15 +35,6 @@ pub struct Export {
 
 /// Reads a component's outside, and its inside as far as structure and types go.
 pub fn survey(component: &[u8]) -> Result<Survey> {
-    survey_within(component, IMPORTS_MAX)
-}
-
-/// The same of a composition, which has the imports of all its parts.
-pub fn survey_composed(component: &[u8]) -> Result<Survey> {
-    survey_within(component, OUTER_IMPORTS_MAX)
-}
-
-fn survey_within(component: &[u8], imports_max: usize) -> Result<Survey> {
     // The compiler decides which proposals are on; here all are, so that it gives the reason.
     let features = WasmFeatures::all();
     let mut validator = Validator::new_with_features(features);
@@ -61,7 +52,7 @@ fn survey_within(component: &[u8], imports_max: usize) -> Result<Survey> {
                 }
             }
             Payload::ComponentImportSection(section) if depth == 0 => {
-                survey.add_imports(section.clone(), imports_max)?
+                survey.add_imports(section.clone())?
             }
             Payload::ComponentExportSection(section) if depth == 0 => {
                 survey.add_exports(section.clone())?
@@ -80,18 +71,14 @@ fn survey_within(component: &[u8], imports_max: usize) -> Result<Survey> {
 }
 
 impl Survey {
-    fn add_imports(
-        &mut self,
-        section: wasmparser::ComponentImportSectionReader<'_>,
-        max: usize,
-    ) -> Result<()> {
+    fn add_imports(&mut self, section: wasmparser::ComponentImportSectionReader<'_>) -> Result<()> {
         for import in section {
             let import = import?;
             let name = plain(&import.name)?;
             let instance = matches!(import.ty, wasmparser::ComponentTypeRef::Instance(_));
             self.imports.push(Import { name, instance, needs_host: true });
-            if self.imports.len() > max {
-                refuse!("the component has more than {max} imports");
+            if self.imports.len() > IMPORTS_MAX {
+                refuse!("the component has more than {IMPORTS_MAX} imports");
             }
         }
         Ok(())

@@ -254,3 +254,48 @@ fn a_part_is_not_given_the_root_of_another_by_a_name_inside_a_type() {
         );
     }
 }
+
+/// Takes a resource of another part, in a function and in an interface.
+const TAKER: &str = r#"(component
+    (import "a:b/last" (instance $i (export "r" (type (sub resource)))))
+    (alias export $i "r" (type $r))
+    (core module $m (func (export "f") (param i32)))
+    (core instance $n (instantiate $m))
+    (func $f (param "x" (own $r)) (canon lift (core func $n "f")))
+    (component $c (import "r" (type $r (sub resource)))
+        (import "f" (func $f (param "x" (own $r))))
+        (export $q "r" (type $r)) (export "f" (func $f) (func (param "x" (own $q)))))
+    (instance $o (instantiate $c (with "r" (type $r)) (with "f" (func $f))))
+    (export "f" (func $f))
+    (export "a:b/app" (instance $o)))"#;
+
+#[test]
+fn a_function_that_cannot_be_an_export_is_left_out_of_a_pod() {
+    let last = r#"(component
+        (component $c (type $t (resource (rep i32))) (export "r" (type $t)))
+        (instance $i (instantiate $c)) (export "a:b/last" (instance $i)))"#;
+    let edge = "edge 0 a:b/last 1 a:b/last\n";
+    let linked = composed(&[TAKER, last], edge, Roots::Separate).unwrap();
+    assert_eq!(names(&linked).1, ["a:b/app"]);
+    let said = composed(&[TAKER, last], edge, Roots::Merged).err().unwrap();
+    assert!(said.text().starts_with("p0 and those it is linked with do not fit"), "{said}");
+}
+
+#[test]
+fn types_that_cannot_be_linked_are_said_with_the_part() {
+    let exact = r#"(component (core type $t (func)) (import "m" (core module
+        (alias outer 1 $t (type $u)) (import "" "a" (func (exact (type $u)))))))"#;
+    let said = said(&["(component)", exact], "");
+    assert!(said.starts_with("p1: it cannot be linked"), "{said}");
+}
+
+#[test]
+fn more_imports_than_a_component_may_have_are_refused_at_once() {
+    let import = |n| format!(r#"(import "wasi:x/y{n}@0.2.0" (instance))"#);
+    let many = format!("(component {})", (0..300).map(import).collect::<String>());
+    assert_eq!(names(&composed(&[many.as_str(); 3], "", Roots::Separate).unwrap()).0.len(), 900);
+    assert_eq!(names(&composed(&[many.as_str(); 64], "", Roots::Merged).unwrap()).0.len(), 300);
+    let said = said(&[many.as_str(); 64], "");
+    assert!(said.starts_with("p3 is one component too many"), "{said}");
+    assert!(said.contains("at most 1000") && said.ends_with("it imports 300 interfaces"), "{said}");
+}
