@@ -109,6 +109,14 @@ def test_values_have_64_kib(ask, config):
     assert everything in ("io: " + too_big.format("more"), "io: " + too_big.format("beyond"))
 
 
+def test_a_large_environment_is_no_trap(ask, data):
+    env = {f"service{number}": "x" * 40000 for number in range(4)} | {"LOG_LEVEL": "info", "KEYVALUE_FOLDER": "/data/kv"}
+    (data / "kv").mkdir()
+    assert ask("get|LOG_LEVEL", "kset||a|b", "log|1|c|m", "log|2|c|m", env=env) == [
+        "some 4 info", "done", 'level=info context="c" message="m"']
+    assert (data / "kv/default/a").exists()
+
+
 def test_what_is_no_text_is_said(ask, config):
     for name, value in {"lone": b"a\xff", "cut": b"a\xc3", "long": b"\xc0\xaf", "half": b"\xed\xa0\x80"}.items():
         (config / name).write_bytes(value)
