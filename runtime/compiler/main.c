@@ -244,7 +244,8 @@ static int compile(const struct options *options, struct fault *why)
     if (work(options, &output, sentence, why) < 0) {
         return sentence[0] != '\0' ? fault(why, FAULT_INVALID, "%s", sentence) : -1;
     }
-    TRY(write_bytes(FD_CODE, &output.code, "the code", why));
+    TRY(write_bytes(FD_CODE, &output.code,
+                    options->aim == AIM_WASM ? "the component" : "the native code", why));
     return write_bytes(FD_DESCRIPTION, &output.description, "the description", why);
 }
 
