@@ -16,7 +16,7 @@ struct member {
     struct node *description;
 };
 
-/* A file's name without its folder and ".wasm". */
+/* A file's name without its folder and ".wasm"; what a terminal would obey is no part of it. */
 static own char *name_of(const char *path)
 {
     static const char ending[] = ".wasm";
@@ -24,11 +24,16 @@ static own char *name_of(const char *path)
     const char *name = slash ? slash + 1 : path;
     size_t length = strlen(name);
     size_t cut = strlen(ending);
+    char *text;
 
     if (length > cut && strcmp(name + length - cut, ending) == 0) {
         length -= cut;
     }
-    return memory_text(name, length);
+    text = memory_text(name, length);
+    for (char *at = text; *at != '\0'; at++) {
+        *at = (unsigned char)*at < ' ' || *at == '\177' ? '?' : *at;
+    }
+    return text;
 }
 
 static int member_open(const struct family_file *file, struct member *member,

@@ -15,8 +15,9 @@ enum {
     BOX_GAP = 40,    /* between two of a column */
     COLUMN_GAP = 300, /* holds the names of imports */
     MARGIN = 24,
-    LABEL_MAX = 44,
-    NAME_MAX_SHOWN = 26,
+    LABEL_MAX = 44,  /* characters that fit: between columns, */
+    LINE_MAX = 34,   /* in a box, */
+    NAME_MAX_SHOWN = 20, /* and there of the largest letters */
 };
 
 struct box {
@@ -65,7 +66,7 @@ static void print_words(struct buf *out, const char *words, size_t max)
 static void print_text(struct buf *out, const char *class, int x, int y, const char *words)
 {
     buf_print(out, "<text class=\"%s\" x=\"%d\" y=\"%d\">", class, x, y);
-    print_words(out, words, class[0] == 'n' ? NAME_MAX_SHOWN : LABEL_MAX);
+    print_words(out, words, class[0] == 'n' ? NAME_MAX_SHOWN : LINE_MAX);
     buf_print(out, "</text>\n");
 }
 
@@ -219,7 +220,7 @@ static void print_head(const struct picture *picture)
               "markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 Z\" fill=\"#555\"/></marker>"
               "</defs>\n"
               "<style>text{font-family:sans-serif;font-size:12px;fill:#222}"
-              ".name{font-size:15px;font-weight:bold}.small{font-size:11px;fill:#555}"
+              ".name{font-size:15px;font-weight:bold}.ask{font-size:11px}.small{font-size:11px;fill:#555}"
               ".label{font-family:monospace;font-size:10px;paint-order:stroke;stroke:#fff;"
               "stroke-width:3px}.missing{fill:#b00020;font-family:monospace;font-size:10px}"
               "rect{stroke:#555}.container{fill:#fff4d6}.linked{fill:#e3f2e1}.layer{fill:#dde9f7}"

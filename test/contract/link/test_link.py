@@ -158,6 +158,12 @@ def test_what_is_missing_is_in_the_graph(guest):
     assert f"  imports {STORE.decode()} from nobody: it is missing\n" in done.stdout, done.stderr
 
 
+def test_a_name_does_not_speak_to_the_terminal(guest):
+    done = skep("inspect", "--graph", guest("missing", "a\x1b[31m\nb\x7fc"))
+    assert done.stdout.startswith("a?[31m?b?c\n  imports "), done.stdout
+    assert "\x1b" not in done.stdout
+
+
 def test_the_picture_is_svg_and_holds_what_the_text_holds(guest):
     files = "--layer", guest("vault", "a<b&c"), guest("reader", "app")
     done = skep("inspect", "--graph", "--svg", *files)
