@@ -41,30 +41,13 @@ static void path_of(const struct bucket *bucket, const struct key *key, char pat
     snprintf(path, PATH_SIZE, "%s/%s", bucket->folder, name);
 }
 
-static bool name_is_good(const uint8_t *name, size_t count)
-{
-    if (count > IDENTIFIER_MOST || name[0] == '.') {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (name[i] == '\0' || !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                       "0123456789._-", name[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 int bucket_open(const uint8_t *name, size_t count, struct bucket *ret, struct bytes *why)
 {
     const char *root = environment_get("KEYVALUE_FOLDER");
     struct stat about;
+    char identifier[IDENTIFIER_MOST + 1];
 
-    if (count == 0) {
-        name = (const uint8_t *)"default";
-        count = strlen("default");
-    }
-    if (!name_is_good(name, count)) {
+    if (!key_bucket(name, count, identifier)) {
         return BUCKET_NO_SUCH;
     }
     if (!root || *root == '\0') {
@@ -74,7 +57,7 @@ int bucket_open(const uint8_t *name, size_t count, struct bucket *ret, struct by
         *why = sentence("KEYVALUE_FOLDER is an absolute path of at most %d bytes", ROOT_MOST);
         return BUCKET_FAILED;
     }
-    snprintf(ret->folder, sizeof(ret->folder), "%s/%.*s", root, (int)count, (const char *)name);
+    snprintf(ret->folder, sizeof(ret->folder), "%s/%s", root, identifier);
     if (stat(ret->folder, &about) == 0) {
         return S_ISDIR(about.st_mode) ? BUCKET_DONE : BUCKET_NO_SUCH;
     }
@@ -235,5 +218,6 @@ int bucket_list(const struct bucket *bucket, const uint64_t *after, struct page 
         return answer;
     }
     closedir(folder);
+    ret->next = ret->more ? ret->at[ret->count - 1].place : 0;
     return BUCKET_DONE;
 }

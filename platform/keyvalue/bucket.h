@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Buckets: folders below a mount, with a file for each key.
+ * Buckets: folders below a mount with a file for each key (bucket.c), or the keys of a server that
+ * begin with a bucket's name (redis.c). A component has one of the two.
  *
- * Belongs here: the limits of identifiers and values, and files. Does not belong here: the
- * interface's types (keyvalue.c).
+ * Belongs here: the limits of values, and where they are kept. Does not belong here: the interface's
+ * types (keyvalue.c).
  */
 #pragma once
 
@@ -11,7 +12,6 @@
 #include "platform/keyvalue/key.h"
 
 enum {
-    IDENTIFIER_MOST = 64,
     ROOT_MOST = 255, /* bytes of KEYVALUE_FOLDER */
     VALUE_MOST = 1024 * 1024,
     PAGE_MOST = 256, /* keys of one listing */
@@ -35,7 +35,8 @@ struct page {
         struct key key;
     } at[PAGE_MOST];
     size_t count;
-    bool more; /* there are keys behind the last one */
+    bool more; /* there may be keys on another page */
+    uint64_t next; /* then what to ask for it with */
 };
 
 /*
@@ -58,8 +59,8 @@ int bucket_delete(const struct bucket *bucket, const struct key *key, struct byt
 int bucket_has(const struct bucket *bucket, const struct key *key, struct bytes *why);
 
 /**
- * bucket_list() - the next keys in the order of key_place()
- * @after: the place of the last key of the page before, NULL for the first page
+ * bucket_list() - the next keys
+ * @after: what the page before told, NULL for the first page
  *
  * Keys that are there from the first page to the last are listed once, whatever happens to others.
  */

@@ -12,6 +12,25 @@ static bool is_plain(uint8_t byte)
            (byte >= '0' && byte <= '9') || byte == '_' || byte == '-' || byte == '.';
 }
 
+bool key_bucket(const uint8_t *name, size_t count, char ret[IDENTIFIER_MOST + 1])
+{
+    if (count == 0) {
+        name = (const uint8_t *)"default";
+        count = strlen("default");
+    }
+    if (count > IDENTIFIER_MOST || name[0] == '.') {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!is_plain(name[i])) {
+            return false;
+        }
+    }
+    memcpy(ret, name, count);
+    ret[count] = '\0';
+    return true;
+}
+
 void key_name(const struct key *key, char name[NAME_SIZE])
 {
     static const char digits[] = "0123456789ABCDEF";

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 enum {
+    IDENTIFIER_MOST = 64, /* bytes of a bucket's name */
     KEY_MOST = 80,             /* bytes of a key */
     NAME_SIZE = 3 * KEY_MOST + 1, /* of a file's name with its NUL, below the 255 of file systems */
 };
@@ -20,6 +21,9 @@ struct key {
     uint8_t at[KEY_MOST];
     size_t count;
 };
+
+/** key_bucket() - a bucket's name, "default" for none. Return: false when it is not as allowed. */
+bool key_bucket(const uint8_t *name, size_t count, char ret[IDENTIFIER_MOST + 1]);
 
 /** key_name() - the name of a key's file: its bytes, all but A-Z a-z 0-9 . _ - as %XX, no dot first */
 void key_name(const struct key *key, char name[NAME_SIZE]);

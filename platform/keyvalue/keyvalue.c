@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wasi:keyvalue/store over a mounted folder.
+ * wasi:keyvalue/store over a mounted folder or a server.
  *
- * How it works: each function takes its arguments out of the interface's types, lets bucket.c do it
+ * How it works: each function takes its arguments out of the interface's types, lets the bucket do it
  * and says the answer in the interface's words.
  */
 #include "platform/keyvalue/bucket.h"
@@ -176,7 +176,7 @@ bool exports_wasi_keyvalue_store_method_bucket_list_keys(handle self, uint64_t *
     if (answer == BUCKET_DONE) {
         ret->keys = keys_of(&page);
         ret->cursor.is_some = page.more;
-        ret->cursor.val = page.more ? page.at[page.count - 1].place : 0;
+        ret->cursor.val = page.next;
     }
     return told(answer, said, why);
 }
