@@ -5,12 +5,14 @@
 //! Does not belong here: servers, calls of other exports (call.rs).
 
 use crate::component::Program;
+use crate::crew::Crew;
 use crate::fault::{Ending, How};
 use crate::grant::Grant;
 use crate::guest::{self, Guest};
 use crate::preview1;
 use crate::task::Task;
 use crate::turn::{Panicked, Turn};
+use futures::FutureExt;
 use futures::future::{Either, select};
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,31 +20,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
 #[cfg(feature = "test-hooks")]
 use std::time::Instant;
-use tokio::task::JoinError;
+use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>) -> Ending {
     let body = grant.slot.around(body(task.clone(), grant.clone()));
-    let mut guest = tokio::spawn(Turn::new(&task.lane, task.counters.clone(), body));
-    let stop = match select(&mut guest, pin!(task.stopped())).await {
-        Either::Left((done, _)) => return ended(task, done),
+    let turn = Turn::new(&task.lane, task.counters.clone(), body);
+    let crew = Crew::new(&task.component.engine.paces);
+    let (tell, mut told) = oneshot::channel();
+    crew.spawn_guest(turn.map(|done| drop(tell.send(done))), false);
+    let stop = match select(&mut told, pin!(task.stopped())).await {
+        Either::Left((done, _)) => return ended(task, done.ok()),
         Either::Right((stop, _)) => stop,
     };
     // Takes effect wherever the guest is: at its next interruption, or at once if it is
     // parked. If it came to its end before, that counts.
-    guest.abort();
-    match guest.await {
-        Err(error) if error.is_cancelled() => Task::obeyed(stop, String::new()),
-        done => ended(task, done),
+    crew.dismiss();
+    crew.gone().await;
+    match told.try_recv() {
+        Ok(done) => ended(task, Some(done)),
+        Err(_) => Task::obeyed(stop, String::new()),
     }
 }
 
-fn ended(task: &Task, done: Result<Result<Ending, Panicked>, JoinError>) -> Ending {
+fn ended(task: &Task, done: Option<Result<Ending, Panicked>>) -> Ending {
     let ending = match done {
-        Ok(Ok(ending)) => ending,
-        Ok(Err(Panicked(words))) => task.panicked(&words),
-        Err(error) => task.panicked(&error.to_string()),
+        Some(Ok(ending)) => ending,
+        Some(Err(Panicked(words))) => task.panicked(&words),
+        None => task.panicked("outside of its turn"),
     };
     match ending.how {
         How::Trapped => task.counters.trap(),

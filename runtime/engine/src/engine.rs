@@ -12,6 +12,7 @@ use crate::files::threads::Threads;
 use crate::guest::Guest;
 use crate::linker;
 use crate::network::slot::Switchboard;
+use crate::pace::{self, Crowd, Paces};
 use crate::parts::Composer;
 use crate::preview1;
 use crate::pulse::Ticker;
@@ -24,18 +25,10 @@ use std::collections::HashMap;
 use std::ffi::{CString, c_void};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 use wasmtime::component::Linker;
 
 const THREADS_MAX: u32 = 256;
-
-/// Threads for what blocks and has no thread of its task ([`Threads`]): a core module's calls on
-/// the numbers 0 to 2, where it has closed its stdio and opened files.
-const OTHER_THREADS_MAX: usize = 16;
-
-/// Task polls between two looks at the event loop. A poll of a guest can take a slice, and
-/// nobody's input should wait for dozens of those.
-const EVENT_INTERVAL: u32 = 4;
 
 #[derive(Clone, Copy)]
 pub enum Level {
@@ -73,9 +66,10 @@ pub struct Engine {
     pub preview1: wasmtime::Linker<Guest>,
     pub queue: Arc<Queue>,
     pub runtime: Handle,
+    pub paces: Paces,
     pub log: Log,
     pub instances: u32,
-    /// That run guests.
+    /// Processors' worth of them run guests.
     pub threads: usize,
     pub numbers: Arc<Numbers>,
     pub file_threads: Arc<Threads>,
@@ -112,7 +106,7 @@ impl Tasks {
 pub struct Owned {
     pub engine: Arc<Engine>,
     // Ended in this order.
-    runtime: Option<Runtime>,
+    crowd: Option<Crowd>,
     _ticker: Ticker,
 }
 
@@ -133,18 +127,21 @@ impl Owned {
             Level::Info,
             &format!("room for {} instances on {threads} threads", size.instances),
         );
-        let runtime = runtime(threads)?;
+        let crowd = Crowd::start(threads, leave_signals_to_others)?;
+        let paces = crowd.paces();
         let for_tick = wasm.clone();
-        let ticker = Ticker::start(move || for_tick.increment_epoch())
+        let tick = move || for_tick.increment_epoch();
+        let ticker = pace::with_prompt_threads(|| Ticker::start(tick))
             .map_err(|error| Why::system("start the tick", error))?;
-        let queue = Queue::new(threads, ticker.pulse(), runtime.handle().clone());
+        let queue = Queue::new(threads, ticker.pulse(), paces.prompt.clone());
         let engine = Engine {
             wasm,
             linker,
             composer: Composer::default(),
             preview1,
             queue,
-            runtime: runtime.handle().clone(),
+            runtime: paces.prompt.clone(),
+            paces,
             log,
             instances: size.instances,
             threads,
@@ -155,16 +152,16 @@ impl Owned {
             tasks: Mutex::new(Tasks::default()),
             none_left: Condvar::new(),
         };
-        Ok(Owned { engine: Arc::new(engine), runtime: Some(runtime), _ticker: ticker })
+        Ok(Owned { engine: Arc::new(engine), crowd: Some(crowd), _ticker: ticker })
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
         self.engine.end_all_tasks();
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(crowd) = self.crowd.take() {
             // Only a file call stuck in the kernel can outlast its task.
-            runtime.shutdown_timeout(Duration::from_secs(2));
+            crowd.shut_down(Duration::from_secs(2));
         }
     }
 }
@@ -251,19 +248,6 @@ fn wasm_engine(instances: u32, log: &Log) -> Result<wasmtime::Engine> {
 #[cfg(not(feature = "test-hooks"))]
 fn scan_is_declined() -> bool {
     false
-}
-
-fn runtime(threads: usize) -> Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .max_blocking_threads(OTHER_THREADS_MAX)
-        .event_interval(EVENT_INTERVAL)
-        .thread_name("engine")
-        .on_thread_start(leave_signals_to_others)
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(|error| Why::system("start the threads", error))
 }
 
 /// Only faults are for us. SIGPIPE stays blocked with the rest: a write into a pipe

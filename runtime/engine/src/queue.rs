@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The run queue: which store runs next on an engine thread.
 //!
-//! Belongs here: permits (one per thread), order by weighted time used, pausing, quotas.
-//! Does not belong here: the futures in line (turn.rs), interrupting them (pulse.rs).
+//! Belongs here: permits (one per processor), order by weighted time used, pausing, quotas.
+//! Does not belong here: who is in line (lane.rs), the futures (turn.rs), interrupting them
+//! (pulse.rs).
 //!
 //! The executor below is first come, first served, so one light guest would wait behind
 //! every spinning one. Here each store future is polled only with a permit. Whoever leaves
 //! hands the permit to the lane (one per task) that has used the least time for its weight;
 //! within a lane it is first come, first served. A store that has been running for a whole
 //! slice yields, and so is in line again.
+//!
+//! A slice is long for one who needs a tenth of it, and its thread may be without a processor. So
+//! whoever has used hardly more than the least, and is on a thread for short turns, waits for no
+//! permit: for the length of a turn there are more turns than processors, and the kernel prefers
+//! the short one (pace.rs). It pays like all others, so it can do this only within its share.
 
 use crate::counters::Counters;
-use crate::pulse::Pulse;
+use crate::pulse::{Pulse, TICK};
 use crate::quota::Quota;
 use slab::Slab;
 use std::collections::{BTreeSet, VecDeque};
@@ -23,6 +29,10 @@ use tokio::runtime::Handle;
 /// The weight for which used time counts as it is.
 const WEIGHT_ONE: u64 = 100;
 
+/// How much more than the least a lane may have used and still overtake: as much as those in line
+/// are apart, and some for a burst.
+const AHEAD_NS: u64 = 2 * TICK.as_nanos() as u64;
+
 pub struct Queue {
     state: Mutex<State>,
     pulse: Pulse,
@@ -32,6 +42,8 @@ pub struct Queue {
 
 struct State {
     permits: usize,
+    /// Permits to overtake.
+    passes: usize,
     /// The least time used among the lanes that want to run: a lane that returns from idling
     /// starts here, so that it cannot save up time.
     floor: u64,
@@ -57,6 +69,8 @@ struct LaneState {
 struct SeatState {
     lane: usize,
     standing: Standing,
+    /// Runs without a permit.
+    overtook: bool,
     waker: Option<Waker>,
 }
 
@@ -82,8 +96,9 @@ impl Queue {
     pub fn new(permits: usize, pulse: Pulse, runtime: Handle) -> Arc<Queue> {
         let state = State {
             permits,
+            passes: permits,
             floor: 0,
-            running: Vec::with_capacity(permits),
+            running: Vec::with_capacity(2 * permits),
             ready: BTreeSet::new(),
             lanes: Slab::new(),
             seats: Slab::new(),
@@ -131,11 +146,13 @@ impl Queue {
         result
     }
 
-    fn enter(self: &Arc<Self>, seat: usize, waker: &Waker) -> bool {
+    pub fn enter(self: &Arc<Self>, seat: usize, waker: &Waker, overtakes: bool) -> bool {
         let entered = self.change(|state, now, errands| {
-            match state.seats[seat].standing {
-                Standing::Away => state.join_line(seat, now, errands),
-                Standing::Waiting | Standing::Called | Standing::Running => {}
+            if state.seats[seat].standing == Standing::Away {
+                if overtakes && state.overtake(seat, now) {
+                    return true;
+                }
+                state.join_line(seat, now, errands);
             }
             state.call_next(now, errands);
             let place = &mut state.seats[seat];
@@ -152,7 +169,7 @@ impl Queue {
         entered
     }
 
-    fn leave(self: &Arc<Self>, seat: usize, ns: u64, again: Option<&Waker>) {
+    pub fn leave(self: &Arc<Self>, seat: usize, ns: u64, again: Option<&Waker>) {
         self.pulse.leave();
         self.change(|state, now, errands| {
             state.give_back(seat);
@@ -165,6 +182,71 @@ impl Queue {
                 state.seats[seat].waker = Some(waker.clone());
                 state.join_line(seat, now, errands);
             }
+        });
+    }
+
+    pub fn add_lane(&self, counters: Arc<Counters>) -> usize {
+        self.lock().lanes.insert(LaneState {
+            used: 0,
+            weight: WEIGHT_ONE,
+            waiting: VecDeque::new(),
+            ready_as: None,
+            paused: false,
+            quota: None,
+            refill_pending: false,
+            counters,
+        })
+    }
+
+    pub fn remove_lane(&self, id: usize) {
+        let mut state = self.lock();
+        state.step_out(id);
+        state.lanes.remove(id);
+    }
+
+    /// `quota` is CPU time per period.
+    pub fn limit(self: &Arc<Self>, id: usize, weight: u64, quota: Option<(Duration, Duration)>) {
+        self.change(|state, now, errands| {
+            let lane = &mut state.lanes[id];
+            lane.weight = weight.max(1);
+            lane.quota = match (quota, lane.quota.take()) {
+                (Some(size), Some(old)) => Some(old.resized(size, now)),
+                (Some(size), None) => Some(Quota::new(size, now)),
+                (None, _) => None,
+            };
+            state.step_out(id);
+            state.line_up(id, now, errands);
+        });
+    }
+
+    pub fn pause(self: &Arc<Self>, id: usize, paused: bool) {
+        self.change(|state, now, errands| {
+            state.lanes[id].paused = paused;
+            state.step_out(id);
+            state.line_up(id, now, errands);
+        });
+    }
+
+    pub fn add_seat(&self, lane: usize) -> usize {
+        let standing = Standing::Away;
+        self.lock().seats.insert(SeatState { lane, standing, overtook: false, waker: None })
+    }
+
+    pub fn remove_seat(self: &Arc<Self>, id: usize) {
+        self.change(|state, _, _| {
+            match state.seats[id].standing {
+                Standing::Away => {}
+                Standing::Called | Standing::Running => state.give_back(id),
+                Standing::Waiting => {
+                    let lane_id = state.seats[id].lane;
+                    let lane = &mut state.lanes[lane_id];
+                    lane.waiting.retain(|&waiting| waiting != id);
+                    if lane.waiting.is_empty() {
+                        state.step_out(lane_id);
+                    }
+                }
+            }
+            state.seats.remove(id);
         });
     }
 }
@@ -201,12 +283,39 @@ impl State {
         }
     }
 
+    /// Lets a seat that is not in line run without a permit, if it may.
+    fn overtake(&mut self, seat: usize, now: u64) -> bool {
+        let id = self.seats[seat].lane;
+        let lane = &mut self.lanes[id];
+        // Where there is a permit nobody needs to be overtaken.
+        if self.permits > 0
+            || self.passes == 0
+            || lane.paused
+            || !lane.waiting.is_empty()
+            || lane.used > self.floor.saturating_add(AHEAD_NS)
+            || lane.quota_wait(now).is_some()
+        {
+            return false;
+        }
+        lane.used = lane.used.max(self.floor);
+        self.passes -= 1;
+        self.running.push(id);
+        let place = &mut self.seats[seat];
+        place.standing = Standing::Running;
+        place.overtook = true;
+        true
+    }
+
     /// Takes the permit of a seat back.
     fn give_back(&mut self, seat: usize) {
         let place = &mut self.seats[seat];
         place.standing = Standing::Away;
         let lane = place.lane;
-        self.permits += 1;
+        if std::mem::take(&mut place.overtook) {
+            self.passes += 1;
+        } else {
+            self.permits += 1;
+        }
         if let Some(at) = self.running.iter().position(|&running| running == lane) {
             self.running.swap_remove(at);
         }
@@ -249,101 +358,5 @@ impl LaneState {
     }
 }
 
-/// A task's line in front of the threads. Its seats keep it.
-pub struct Lane {
-    queue: Arc<Queue>,
-    id: usize,
-}
-
-impl Lane {
-    pub fn new(queue: &Arc<Queue>, counters: Arc<Counters>) -> Arc<Lane> {
-        let id = queue.lock().lanes.insert(LaneState {
-            used: 0,
-            weight: WEIGHT_ONE,
-            waiting: VecDeque::new(),
-            ready_as: None,
-            paused: false,
-            quota: None,
-            refill_pending: false,
-            counters,
-        });
-        Arc::new(Lane { queue: queue.clone(), id })
-    }
-
-    /// `quota` is CPU time per period.
-    pub fn limit(&self, weight: u64, quota: Option<(Duration, Duration)>) {
-        self.queue.change(|state, now, errands| {
-            let lane = &mut state.lanes[self.id];
-            lane.weight = weight.max(1);
-            lane.quota = match (quota, lane.quota.take()) {
-                (Some(size), Some(old)) => Some(old.resized(size, now)),
-                (Some(size), None) => Some(Quota::new(size, now)),
-                (None, _) => None,
-            };
-            state.step_out(self.id);
-            state.line_up(self.id, now, errands);
-        });
-    }
-
-    pub fn pause(&self, paused: bool) {
-        self.queue.change(|state, now, errands| {
-            state.lanes[self.id].paused = paused;
-            state.step_out(self.id);
-            state.line_up(self.id, now, errands);
-        });
-    }
-}
-
-impl Drop for Lane {
-    fn drop(&mut self) {
-        let mut state = self.queue.lock();
-        state.step_out(self.id);
-        state.lanes.remove(self.id);
-    }
-}
-
-/// One store's place in its task's lane.
-pub struct Seat {
-    lane: Arc<Lane>,
-    id: usize,
-}
-
-impl Seat {
-    pub fn new(lane: &Arc<Lane>) -> Seat {
-        let place = SeatState { lane: lane.id, standing: Standing::Away, waker: None };
-        let id = lane.queue.lock().seats.insert(place);
-        Seat { lane: lane.clone(), id }
-    }
-
-    /// Whether the store may run now; if not, `waker` is woken when it may.
-    pub fn enter(&self, waker: &Waker) -> bool {
-        self.lane.queue.enter(self.id, waker)
-    }
-
-    /// After `ns` nanoseconds. `again` is who to wake if the store was interrupted and wants
-    /// to go on at once: it keeps its right to the time that is due to it only by being in
-    /// line all the while.
-    pub fn leave(&self, ns: u64, again: Option<&Waker>) {
-        self.lane.queue.leave(self.id, ns, again);
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.lane.queue.change(|state, _, _| {
-            match state.seats[self.id].standing {
-                Standing::Away => {}
-                Standing::Called | Standing::Running => state.give_back(self.id),
-                Standing::Waiting => {
-                    let id = state.seats[self.id].lane;
-                    let lane = &mut state.lanes[id];
-                    lane.waiting.retain(|&waiting| waiting != self.id);
-                    if lane.waiting.is_empty() {
-                        state.step_out(id);
-                    }
-                }
-            }
-            state.seats.remove(self.id);
-        });
-    }
-}
+#[cfg(test)]
+mod tests;

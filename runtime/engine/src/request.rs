@@ -106,7 +106,8 @@ async fn try_answer(server: &Arc<Server>, request: Request<Incoming>, since: Ins
         // what a guest still does after its answer, and after the peer is gone, is its own affair
         // until its time is over.
         if !work.begin().await {
-            server.crew.spawn(work.finish());
+            let is_long = work.turn.is_long();
+            server.crew.spawn_guest(work.finish(), is_long);
         }
         answer.await
     };

@@ -160,6 +160,7 @@ pub fn seat(
     let body = server.grant.slot.around(body);
     *lock(&host.turn) = Some(Turn::new(&server.task.lane, server.task.counters.clone(), body));
     server.hosts.room().push(host.clone());
+    // Not as a guest, which may go on as another task: `waker` is of this one.
     server.crew.spawn(live(server.clone(), End(host.clone())));
     host
 }

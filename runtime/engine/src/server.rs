@@ -58,7 +58,7 @@ pub async fn run(task: &Arc<Task>, grant: &Arc<Grant>, listener: std::net::TcpLi
     let server = Arc::new(Server {
         task: task.clone(),
         grant: grant.clone(),
-        crew: Arc::default(),
+        crew: Crew::new(&task.component.engine.paces),
         complaints: Complaints::default(),
         access: grant.access_log.then(|| AccessLog::new(grant.output.clone())),
         hosts: Hosts::new(task.component.engine.threads),

@@ -4,9 +4,11 @@
 //! Belongs here: what happens around each poll. Does not belong here: whose turn it is
 //! (queue.rs), what runs (guest.rs).
 
+use crate::bill::Bill;
 use crate::counters::Counters;
+use crate::lane::{Lane, Seat};
+use crate::pace::is_patient;
 use crate::pulse::TICK;
-use crate::queue::{Lane, Seat};
 use crate::why::catch;
 use std::cell::Cell;
 use std::future::Future;
@@ -25,6 +27,7 @@ pub struct Turn<T> {
     seat: Seat,
     counters: Arc<Counters>,
     ran: bool,
+    is_long: bool,
 }
 
 /// The words of a panic inside a [`Turn`].
@@ -36,12 +39,23 @@ impl<T> Turn<T> {
         counters: Arc<Counters>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Turn<T> {
-        Turn { work: Some(Box::pin(work)), seat: Seat::new(lane), counters, ran: false }
+        Turn {
+            work: Some(Box::pin(work)),
+            seat: Seat::new(lane),
+            counters,
+            ran: false,
+            is_long: false,
+        }
     }
 
     /// Whether it had its permit when it was last polled.
     pub fn has_run(&self) -> bool {
         self.ran
+    }
+
+    /// Whether it was interrupted when it last ran.
+    pub fn is_long(&self) -> bool {
+        self.is_long
     }
 }
 
@@ -50,11 +64,12 @@ impl<T> Future for Turn<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.ran = this.seat.enter(cx.waker());
+        this.ran = this.seat.enter(cx.waker(), !is_patient());
         if !this.ran {
             return Poll::Pending;
         }
         let started = Instant::now();
+        let bill = Bill::open(started);
         STARTED.with(|cell| cell.set(Some(started)));
         INTERRUPTED.with(|cell| cell.set(false));
         let polled = catch(|| match &mut this.work {
@@ -73,9 +88,11 @@ impl<T> Future for Turn<T> {
             let _ = catch(|| drop(work));
         }
         STARTED.with(|cell| cell.set(None));
-        let ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let ns = bill.total();
         this.counters.cpu(ns);
         let again = polled.is_pending() && INTERRUPTED.with(Cell::get);
+        this.is_long = again;
+        LAST.with(|cell| cell.set(Some(if again { Last::Interrupted } else { Last::Paused })));
         this.seat.leave(ns, again.then(|| cx.waker()));
         polled
     }
@@ -86,6 +103,22 @@ thread_local! {
     static STARTED: Cell<Option<Instant>> = const { Cell::new(None) };
     /// Whether that store was made to yield.
     static INTERRUPTED: Cell<bool> = const { Cell::new(false) };
+    /// How the last turn on this thread ended, until somebody has asked.
+    static LAST: Cell<Option<Last>> = const { Cell::new(None) };
+}
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// It was made to yield, and goes on when it may.
+    Interrupted,
+    /// It waits for something, or is over.
+    Paused,
+}
+
+/// How the last turn on this thread ended, if there was one since this was asked before.
+pub fn last() -> Option<Last> {
+    LAST.with(Cell::take)
 }
 
 /// Asked at each tick by the store that this thread is polling: whether it shall yield. A
