@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pods are few and found by name; one without runs is forgotten. */
+/* Thousands of pods are found by name at each Create: a tree. One without runs is forgotten. */
 #include "runtime/supervisor/kin.h"
 
+#include <bsd/sys/tree.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,24 +12,34 @@
 TAILQ_HEAD(place_list, kin_place);
 
 struct kin {
-    TAILQ_ENTRY(kin) link;
+    RB_ENTRY(kin) in_tree;
     struct kins *kins;
     own char *pod;
     struct place_list places;
     unsigned providers;
 };
 
+RB_HEAD(kin_tree, kin);
+
 struct kins {
     struct laters *laters;
-    TAILQ_HEAD(, kin) all;
+    struct kin_tree all;
 };
+
+static int kin_order(const struct kin *a, const struct kin *b)
+{
+    return strcmp(a->pod, b->pod);
+}
+
+RB_PROTOTYPE_INTERNAL(kin_tree, kin, in_tree, kin_order, UNUSED static)
+RB_GENERATE_INTERNAL(kin_tree, kin, in_tree, kin_order, UNUSED static)
 
 own struct kins *kins_new(struct laters *laters)
 {
     struct kins *kins = NEW(struct kins);
 
     kins->laters = laters;
-    TAILQ_INIT(&kins->all);
+    RB_INIT(&kins->all);
     return kins;
 }
 
@@ -39,19 +51,15 @@ struct kins *kins_free(own struct kins *kins)
 
 void kin_join(struct kins *kins, const char *pod, struct kin_place *place)
 {
-    struct kin *kin = NULL;
+    struct kin wanted = {.pod = (char *)(uintptr_t)pod};
+    struct kin *kin = RB_FIND(kin_tree, &kins->all, &wanted);
 
-    TAILQ_FOREACH (kin, &kins->all, link) {
-        if (strcmp(kin->pod, pod) == 0) {
-            break;
-        }
-    }
     if (!kin) {
         kin = NEW(struct kin);
         kin->kins = kins;
         kin->pod = COPY_TEXT(pod);
         TAILQ_INIT(&kin->places);
-        TAILQ_INSERT_HEAD(&kins->all, kin, link);
+        (void)RB_INSERT(kin_tree, &kins->all, kin);
     }
     place->kin = kin;
     TAILQ_INSERT_TAIL(&kin->places, place, link);
@@ -83,7 +91,7 @@ void kin_leave(struct kin_place *place)
         wake_all(kin);
     }
     if (TAILQ_EMPTY(&kin->places)) {
-        TAILQ_REMOVE(&kin->kins->all, kin, link);
+        (void)RB_REMOVE(kin_tree, &kin->kins->all, kin);
         free(kin->pod);
         free(kin);
     }

@@ -45,13 +45,12 @@ static void scene_add(struct scene *scene, struct run *run)
 
 static void scene_fill(struct scene *scene, struct run *run)
 {
-    struct kin_place *place = NULL;
+    const struct kin_place *own_place = &run->link.place;
+    struct kin_place *place = kin_provider(own_place, NULL);
 
     scene_add(scene, run);
-    while ((void)(place = kin_provider(&run->link.place, place)), place) {
-        if (scene->count < PLAN_CANDIDATES_MAX) {
-            scene_add(scene, place->run);
-        }
+    for (; place && scene->count < PLAN_CANDIDATES_MAX; place = kin_provider(own_place, place)) {
+        scene_add(scene, place->run);
     }
 }
 
@@ -116,16 +115,15 @@ static void parts_keep(struct link *link, const struct plan *plan, const struct 
 }
 
 static int compose(struct run *run, const struct plan *plan, const struct scene *scene,
-                   struct fault *why)
+                   const struct plan_scene *drawn, struct fault *why)
 {
-    const struct plan_scene drawn = {.candidates = scene->candidates, .count = scene->count};
     AUTO(buf_fini) struct buf bytes = BUF(RECIPE_MAX);
     AUTO(fd_close) int recipe = -1;
     char digest[DIGEST_HEX_ROOM];
     int parts[PLAN_PARTS_MAX];
     struct composition composition = {.digest = digest, .parts = parts, .count = plan->count};
 
-    recipe_print(plan, &drawn, &bytes);
+    recipe_print(plan, drawn, &bytes);
     TRY(buf_check(&bytes, "the recipe of a composition", why));
     digest_bytes(bytes.data, bytes.length, digest);
     recipe = fs_memory("recipe", bytes.data, bytes.length);
@@ -144,22 +142,21 @@ static int compose(struct run *run, const struct plan *plan, const struct scene 
 void link_try(struct run *run)
 {
     AUTO(memory_free) struct scene *scene = NEW(struct scene);
-    const struct plan_scene drawn = {.candidates = scene->candidates};
+    struct plan_scene drawn = {.candidates = scene->candidates};
     AUTO(plan_free) struct plan *plan = NULL;
-    struct plan_scene there = drawn;
     struct fault why = {0};
 
     component_forget(&run->link.wait);
     scene_fill(scene, run);
-    there.count = scene->count;
-    if (plan_make(&there, 0, &plan, &why) < 0) {
+    drawn.count = scene->count;
+    if (plan_make(&drawn, 0, &plan, &why) < 0) {
         link_wait(run, &why);
         return;
     }
     run->link.deadline = loop_timer_free(run->link.deadline);
     run->link.place.wake = &run->later; /* until it is started, whoever comes or goes counts */
     parts_keep(&run->link, plan, scene);
-    if (compose(run, plan, scene, &why) < 0) {
+    if (compose(run, plan, scene, &drawn, &why) < 0) {
         run_fail(run, &why);
     }
 }
