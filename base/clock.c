@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two vDSO calls, and one of the kernel's. */
+/* Two vDSO calls. */
 #include "base/clock.h"
 
 #include <time.h>
@@ -10,14 +10,6 @@ uint64_t clock_now_ns(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-uint64_t clock_thread_ns(void)
-{
-    struct timespec used = {0};
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
 }
 
 struct wall_time clock_wall(void)

@@ -25,13 +25,6 @@ struct wall_time {
 uint64_t clock_now_ns(void);
 
 /**
- * clock_thread_ns() - nanoseconds that the calling thread has run on a processor
- *
- * Return: since its start. Thread: any.
- */
-uint64_t clock_thread_ns(void);
-
-/**
  * clock_wall() - the time of day
  *
  * Return: now, since 1970, UTC. Thread: any.

@@ -65,7 +65,7 @@ struct container {
     own char *netns_path;
     own struct netns *netns;
     struct engine_counters past; /* of execs that were deleted */
-    uint64_t own_ns;             /* CPU time that its creation and its stats took here */
+    uint64_t own_ns;             /* that its creation and its stats took here */
     struct guest init;
     struct guest_list execs; /* in the order of their creation */
     size_t execs_count;

@@ -138,14 +138,14 @@ void verb_create(void *owner, own struct ttrpc_call *call)
 {
     VERB_REQUEST(Task__CreateTaskRequest, task__create_task_request__descriptor)
     struct rootfs_mounts mounts = {0};
-    uint64_t began_ns = clock_thread_ns();
+    uint64_t began_ns = clock_now_ns();
     struct guest *guest = NULL;
     struct fault why = {0};
 
     if (mounts_read(request, &mounts, &why) < 0 || admit(owner, call, request, &guest, &why) < 0) {
         ttrpc_refuse(call, &why);
     } else {
-        guest->container->own_ns = clock_thread_ns() - began_ns;
+        guest->container->own_ns = clock_now_ns() - began_ns;
         prepare_container(guest, &mounts, created);
     }
     rootfs_mounts_fini(&mounts);
