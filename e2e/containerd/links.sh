@@ -4,16 +4,12 @@
 # A pod is a composition: a consumer of secrets, their provider, a database. What the provider has (a token, an
 # address, the network) the consumer has not.
 . "$(dirname "$0")/../lib/scenario.sh"
+. "$(dirname "$0")/../lib/pods.sh"
 
-BUSYBOX=
+PATIENCE=30 # compositions are compiled first
 READER=
 VAULT=
 DATABASE=127.0.0.1:8090
-
-cri() { "$E2E_TOP/e2e/lib/cri" "$@"; }
-status_is() { [ "$(cri status "$1")" = "$2" ]; }
-becomes() { wait_for 30 status_is "$1" "$2" || { echo "$1 is: $(cri status "$1")"; return 1; }; }
-log_of() { cat "$E2E_DIR/log/pods/$1/$2.log"; }
 
 # pod NAME: in which the container called app has no network
 pod() { cri pod "$1" annotation=skep.dev/network.app=none "${@:2}"; }
@@ -100,20 +96,7 @@ nobody_provides() {
     cri end "$pod"
 }
 
-# Of a check that failed.
-end_pods() {
-    local pod
-    for pod in "$E2E_DIR"/pods/*; do
-        [ ! -e "$pod" ] || cri end "$(basename "$pod")" || :
-    done
-}
-
-export E2E_CRI=1
-scenario_begin
-export E2E_NS=k8s.io # where CRI looks for images
-native_image busybox
-BUSYBOX=$E2E_REGISTRY/busybox:1
-pull "$BUSYBOX"
+pods_begin
 READER=$(publish reader tar)
 VAULT=$(publish vault tar)
 mkdir -p "$E2E_DIR/www/secrets" "$E2E_DIR/token"
@@ -124,5 +107,5 @@ check "fifty handles cross from one component to the other" handles_cross
 check "the consumer gets at nothing that is the provider's" what_the_consumer_has_not
 check "a consumer that starts first waits for its provider" the_consumer_comes_first
 check "where nobody provides, it ends and names what is missing" nobody_provides
-end_pods
+pods_end
 scenario_end

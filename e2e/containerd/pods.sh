@@ -3,10 +3,7 @@
 #
 # Pods as a kubelet makes them: a pause, components, a Linux container beside them, CNI's network.
 . "$(dirname "$0")/../lib/scenario.sh"
-
-BUSYBOX=
-
-cri() { "$E2E_TOP/e2e/lib/cri" "$@"; }
+. "$(dirname "$0")/../lib/pods.sh"
 
 # container POD NAME GUEST [WORD...] -- [ARG...]: created and started; prints its id
 container() {
@@ -23,10 +20,7 @@ container() {
     echo "$id"
 }
 
-status_is() { [ "$(cri status "$1")" = "$2" ]; }
-becomes() { wait_for 10 status_is "$1" "$2" || { echo "$1 is: $(cri status "$1")"; return 1; }; }
 url() { echo "http://$(cri address "$1"):8080/"; }
-log_of() { cat "$E2E_DIR/log/pods/$1/$2.log"; }
 
 a_pod_lives() {
     local pod id
@@ -147,20 +141,7 @@ fifty_pods() {
     done
 }
 
-# Of a check that failed.
-end_pods() {
-    local pod
-    for pod in "$E2E_DIR"/pods/*; do
-        [ ! -e "$pod" ] || cri end "$(basename "$pod")" || :
-    done
-}
-
-export E2E_CRI=1
-scenario_begin
-export E2E_NS=k8s.io # where CRI looks for images
-native_image busybox
-BUSYBOX=$E2E_REGISTRY/busybox:1
-pull "$BUSYBOX"
+pods_begin
 check "a pod is a sandbox, a command and a server, until it is removed" a_pod_lives
 check "exec runs the image's component, and says what else there is not" exec_in_a_pod
 check "out of memory is the reason OOMKilled" killed_for_memory
@@ -169,5 +150,5 @@ check "a pod in the node's network" in_the_nodes_network
 check "a component sees the mounts of its container" mounts_of_a_pod
 check "over a SIGKILL of containerd pods live on and lose no line" over_a_restart
 check "fifty pods, one worker" fifty_pods
-end_pods
+pods_end
 scenario_end
